@@ -1,0 +1,65 @@
+"""geoseg: from an image and OpenStreetMap to a scored map.
+
+Every step is one function, named as on the command line and in the QGIS toolbox. Importing this
+package loads none of them; each is imported when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "Recipe": "geoseg.recipe",
+    "fetch_osm": "geoseg.sources.osm",
+    "burn_labels": "geoseg.samples.labels",
+    "plan_chips": "geoseg.samples.chips",
+    "export_chips": "geoseg.samples.export",
+    "train": "geoseg.learn.train",
+    "Model": "geoseg.learn.model",
+    "predict": "geoseg.maps.predict",
+    "classify": "geoseg.maps.classify",
+    "polygonize": "geoseg.maps.polygons",
+    "trace_coastline": "geoseg.maps.coastline",
+    "evaluate": "geoseg.maps.evaluate",
+    "run": "geoseg.chain",
+    "info": "geoseg.info",
+    "Legend": "geoseg.geo.legend",
+    "Grid": "geoseg.geo.grid",
+    "GeosegError": "geoseg.errors",
+    "Cancelled": "geoseg.errors",
+}
+
+__all__ = ["__version__", *_PUBLIC]
+
+if TYPE_CHECKING:
+    from geoseg.chain import run as run
+    from geoseg.errors import Cancelled as Cancelled
+    from geoseg.errors import GeosegError as GeosegError
+    from geoseg.geo.grid import Grid as Grid
+    from geoseg.geo.legend import Legend as Legend
+    from geoseg.info import info as info
+    from geoseg.learn.model import Model as Model
+    from geoseg.learn.train import train as train
+    from geoseg.maps.classify import classify as classify
+    from geoseg.maps.coastline import trace_coastline as trace_coastline
+    from geoseg.maps.evaluate import evaluate as evaluate
+    from geoseg.maps.polygons import polygonize as polygonize
+    from geoseg.maps.predict import predict as predict
+    from geoseg.recipe import Recipe as Recipe
+    from geoseg.samples.chips import plan_chips as plan_chips
+    from geoseg.samples.export import export_chips as export_chips
+    from geoseg.samples.labels import burn_labels as burn_labels
+    from geoseg.sources.osm import fetch_osm as fetch_osm
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'geoseg' has no attribute {name!r}")
+    return getattr(import_module(_PUBLIC[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

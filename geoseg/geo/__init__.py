@@ -1,0 +1,1 @@
+"""Grids, windows, legends, and the reading and writing of rasters and vectors."""

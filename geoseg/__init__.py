@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from geoseg.sources.osm import fetch_osm as fetch_osm
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> Any:  # noqa: ANN401
     if name not in _PUBLIC:
         raise AttributeError(f"module 'geoseg' has no attribute {name!r}")
     return getattr(import_module(_PUBLIC[name]), name)

@@ -41,7 +41,7 @@ class GeosegError(Exception):
         return type(self), (self.subject, self.found, self.cure)
 
 
-class Cancelled(GeosegError):  # noqa: N818 - the word the caller expects
+class Cancelled(GeosegError):
     """Raised inside a progress callback to stop a verb; everything half-made is removed."""
 
     def __init__(self, subject: str = "geoseg", found: str = "was cancelled",

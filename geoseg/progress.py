@@ -64,6 +64,7 @@ class ConsoleBar:
         return self
 
     def __call__(self, fraction: float, message: str) -> None:
+        """Move the bar."""
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=fraction, description=message)
 

@@ -206,6 +206,8 @@ class Recipe(_Section):
     """One sentence for the analyst."""
     task: Literal["exclusive", "overlapping"] = "exclusive"
     """`exclusive`: each pixel has one class. `overlapping`: each class is a yes or no."""
+    licence: str = ""
+    """Licence and attribution that a model trained with this recipe shall carry."""
     georeferenced: bool = True
     """False for images without a place on the Earth; everything then happens in pixels."""
     classes: Annotated[list[ClassRecipe], Field(alias="class", min_length=1, max_length=250)]
@@ -255,16 +257,11 @@ class Recipe(_Section):
             RecipeError: No such recipe, not TOML, an unknown key, or a value out of range.
         """
         path = Path(source)
-        if path.suffix == ".toml":
-            if not path.is_file():
-                raise RecipeError(path, "does not exist", "Check the path")
-            text = path.read_bytes()
-        elif str(source) in shipped_recipes():
-            text = (resources.files("geoseg") / "recipes" / f"{source}.toml").read_bytes()
-        else:
-            raise RecipeError(source, "is neither a .toml file nor a shipped recipe",
-                              f"Shipped are {', '.join(shipped_recipes())}")
-        return cls.parse(text, str(source))
+        if path.suffix != ".toml":
+            return cls.parse(recipe_text(str(source)).encode(), str(source))
+        if not path.is_file():
+            raise RecipeError(path, "does not exist", "Check the path")
+        return cls.parse(path.read_bytes(), str(source))
 
     @classmethod
     def parse(cls, text: bytes, subject: str = "recipe") -> Recipe:
@@ -294,6 +291,18 @@ def shipped_recipes() -> tuple[str, ...]:
                         if item.name.endswith(".toml")))
 
 
+def recipe_text(name: str) -> str:
+    """Return the TOML text of a shipped recipe.
+
+    Raises:
+        RecipeError: There is no recipe of that name.
+    """
+    if name not in shipped_recipes():
+        raise RecipeError(name, "is neither a .toml file nor a shipped recipe",
+                          f"Shipped are {', '.join(shipped_recipes())}")
+    return (resources.files("geoseg") / "recipes" / f"{name}.toml").read_text(encoding="utf-8")
+
+
 def recipe_schema() -> dict[str, Any]:
     """Return the JSON schema of recipes, for editors that complete and check TOML."""
     return Recipe.model_json_schema(by_alias=True)
@@ -302,7 +311,7 @@ def recipe_schema() -> dict[str, Any]:
 def _explain(error: ValidationError) -> tuple[str, str]:
     """Turn the first of pydantic's findings into (found, cure)."""
     first = error.errors()[0]
-    place = ".".join(str(step) for step in first["loc"]) or "recipe"
+    place = ".".join(str(step) for step in first["loc"])
     if first["type"] == "extra_forbidden":
         known = _known_keys(first["loc"][:-1])
         nearest = difflib.get_close_matches(str(first["loc"][-1]), known, n=1, cutoff=0.5)
@@ -311,7 +320,8 @@ def _explain(error: ValidationError) -> tuple[str, str]:
     message = first["msg"].removeprefix("Value error, ")
     given = first.get("input")
     shown = f" (given: {given!r})" if isinstance(given, str | int | float) else ""
-    return f"{place}: {message[:1].lower() + message[1:]}{shown}", "Correct it in the recipe"
+    lead = f"{place}: " if place else ""
+    return f"{lead}{message[:1].lower() + message[1:]}{shown}", "Correct it in the recipe"
 
 
 def _known_keys(place: tuple[int | str, ...]) -> list[str]:

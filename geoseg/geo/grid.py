@@ -97,7 +97,7 @@ class Grid:
 
     def crop(self, window: Window) -> Grid:
         """Return the grid of a window, which may reach beyond this grid."""
-        transform = self.transform * Affine.translation(window.col_off, window.row_off)
+        transform = self.transform @ Affine.translation(window.col_off, window.row_off)
         return Grid(self.crs, transform, int(window.width), int(window.height))
 
     @property

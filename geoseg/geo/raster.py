@@ -39,9 +39,8 @@ def open_raster(path: str | Path) -> Iterator[DatasetReader]:
     drivers = ["VRT", *_DRIVERS] if path.suffix.lower() == ".vrt" else _DRIVERS
     with ExitStack() as stack:
         try:
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), rasterio.Env():
                 warnings.simplefilter("ignore", NotGeoreferencedWarning)
-                stack.enter_context(rasterio.Env())
                 dataset = stack.enter_context(DatasetReader(str(path), driver=drivers))
         except RasterioError as error:
             raise RasterError(path, "cannot be opened as GeoTIFF, PNG, JPEG or JPEG 2000",

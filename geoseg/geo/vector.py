@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from geoseg.errors import OutputError, SourceError
+from geoseg.geo.ground import Bounds
 from geoseg.geo.output import replacing
 
 if TYPE_CHECKING:
     import geopandas as gpd
+    import pyproj
 
 VECTOR_SUFFIXES = (".gpkg", ".fgb", ".geojson", ".parquet")
+OSM_SUFFIXES = (".osm", ".pbf")
+"""File name endings of OpenStreetMap extracts."""
+
 _DRIVERS = {".gpkg": "GPKG", ".fgb": "FlatGeobuf", ".geojson": "GeoJSON"}
 
 
@@ -45,8 +53,57 @@ def layers(path: Path) -> list[str]:
                           "extract") from error
 
 
-def read_layer(path: Path, layer: str | None = None) -> gpd.GeoDataFrame:
+@dataclass(frozen=True, slots=True)
+class LayerSummary:
+    """What a layer holds, found without reading its features where the format allows."""
+
+    crs: pyproj.CRS | None
+    """CRS, or None if the file does not say."""
+    features: int
+    """Number of features, or -1 where only reading all of them would tell (OSM extracts)."""
+    bounds: Bounds | None
+    """(left, bottom, right, top) in the layer's CRS; None if empty or unknown."""
+    columns: tuple[str, ...]
+    """Attribute columns."""
+
+
+def summarize_layer(path: Path, layer: str) -> LayerSummary:
+    """Return CRS, size, extent and columns of a layer.
+
+    Raises:
+        SourceError: The file or layer cannot be read.
+    """
+    import numpy as np
+    import pyogrio
+    import pyproj
+    from pyogrio.errors import DataLayerError, DataSourceError
+
+    if path.suffix.lower() == ".parquet":
+        frame = read_layer(path)
+        names = tuple(str(name) for name in frame.columns if name != frame.geometry.name)
+        bounds = tuple(float(value) for value in frame.total_bounds)
+        return LayerSummary(frame.crs, len(frame), _finite(bounds), names)
+    is_osm = path.suffix.lower() in OSM_SUFFIXES
+    try:
+        with _quiet():
+            info = pyogrio.read_info(path, layer=layer, force_feature_count=not is_osm,
+                                     force_total_bounds=not is_osm)
+    except (DataSourceError, DataLayerError) as error:
+        raise _damaged(path) from error
+    crs = None if info["crs"] is None else pyproj.CRS.from_user_input(info["crs"])
+    found = info["total_bounds"]
+    return LayerSummary(crs, int(info["features"]), None if found is None else _finite(found),
+                        tuple(str(name) for name in np.asarray(info["fields"])))
+
+
+def read_layer(path: Path, layer: str | None = None, *, bounds: Bounds | None = None
+               ) -> gpd.GeoDataFrame:
     """Read one layer of a vector file; features with broken rings are read as missing geometry.
+
+    Args:
+        path: The file.
+        layer: The layer, or None for the first.
+        bounds: If given, only features that come near these bounds are read, in the layer's CRS.
 
     Raises:
         SourceError: The file or layer cannot be read.
@@ -57,18 +114,46 @@ def read_layer(path: Path, layer: str | None = None) -> gpd.GeoDataFrame:
 
     if path.suffix.lower() == ".parquet":
         try:
-            return gpd.read_parquet(path)
+            frame = gpd.read_parquet(path)
         except (OSError, ValueError) as error:
             raise SourceError(path, "cannot be read as GeoParquet", "Check the file") from error
+        return frame if bounds is None else frame.cx[bounds[0]:bounds[2], bounds[1]:bounds[3]]
     available = layers(path)
     if layer is not None and layer not in available:
         raise SourceError(path, f"has no layer {layer!r} (it has {', '.join(available)})",
                           "Choose one of these")
     try:
-        return pyogrio.read_dataframe(path, layer=layer, on_invalid="ignore")
+        with _quiet():
+            return pyogrio.read_dataframe(path, layer=layer, on_invalid="ignore", bbox=bounds)
     except (DataSourceError, DataLayerError) as error:
-        raise SourceError(path, "cannot be read to its end", "The file is damaged; fetch or copy "
-                          "it again") from error
+        raise _damaged(path) from error
+
+
+def _finite(bounds: tuple[float, ...]) -> Bounds | None:
+    left, bottom, right, top = bounds
+    # Infinite coordinates stay visible: their features are refused when they are read.
+    return None if left != left or bottom != bottom else (left, bottom, right, top)
+
+
+def _damaged(path: Path) -> SourceError:
+    return SourceError(path, "cannot be read to its end", "The file is damaged; fetch or copy "
+                       "it again")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence GDAL's remark on each broken ring; the reader of the features counts them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        yield
+
+
+@contextmanager
+def _no_crs_warnings() -> Iterator[None]:
+    """Layers in pixel space are meant to have no CRS."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "'crs' was not provided", UserWarning)
+        yield
 
 
 def write_layer(frame: gpd.GeoDataFrame, path: Path, *, layer: str,
@@ -98,13 +183,46 @@ def write_layer(frame: gpd.GeoDataFrame, path: Path, *, layer: str,
         if suffix == ".geojson" and frame.crs is not None:
             frame = frame.to_crs("EPSG:4326")
         try:
-            pyogrio.write_dataframe(frame, part, layer=layer, driver=_DRIVERS[suffix],
-                                    layer_metadata=dict(metadata or {}) if suffix == ".gpkg"
-                                    else None)
+            with _no_crs_warnings():
+                pyogrio.write_dataframe(frame, part, layer=layer, driver=_DRIVERS[suffix],
+                                        layer_metadata=dict(metadata or {}) if suffix == ".gpkg"
+                                        else None)
             written = pyogrio.read_info(part)["features"]
         except (DataSourceError, DataLayerError, FeatureError, GeometryError) as error:
             raise OutputError(path, "could not be written", "Free some space or choose another "
                               "folder") from error
         if written not in (len(frame), -1):
             raise OutputError(path, f"took only {written} of {len(frame)} features",
+                              "Free some space or choose another folder")
+
+
+def write_layers(frames: Mapping[str, gpd.GeoDataFrame], path: Path, *,
+                 metadata: Mapping[str, str] | None = None) -> None:
+    """Write several layers to a new GeoPackage; each is counted again before it takes its name.
+
+    Args:
+        frames: Layer name to features, at least one layer.
+        path: New .gpkg file, checked before with `check_output`.
+        metadata: Metadata of each layer.
+
+    Raises:
+        OutputError: The system refused to write.
+    """
+    import pyogrio
+    from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, GeometryError
+
+    notes = dict(metadata or {})
+    with replacing(path) as part:
+        try:
+            for place, (layer, frame) in enumerate(frames.items()):
+                with _no_crs_warnings():
+                    pyogrio.write_dataframe(frame, part, layer=layer, driver="GPKG",
+                                            layer_metadata=notes,
+                                            dataset_metadata=notes if place == 0 else None)
+            written = {name: pyogrio.read_info(part, layer=name)["features"] for name in frames}
+        except (DataSourceError, DataLayerError, FeatureError, GeometryError) as error:
+            raise OutputError(path, "could not be written", "Free some space or choose another "
+                              "folder") from error
+        if written != {name: len(frame) for name, frame in frames.items()}:
+            raise OutputError(path, "did not take all features",
                               "Free some space or choose another folder")

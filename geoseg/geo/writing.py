@@ -86,10 +86,12 @@ def raster_writer(path: Path, grid: Grid, *, count: int, dtype: str, nodata: flo
 def _create(draft: Path, grid: Grid, count: int, dtype: str, nodata: float | None
             ) -> DatasetWriter:
     place = {"crs": grid.crs, "transform": grid.transform} if grid.is_georeferenced else {}
+    # Three or four bytes per pixel would be taken for red, green, blue and alpha.
+    kind = {"photometric": "minisblack", "alpha": "unspecified"} if count > 1 else {}
     return rasterio.open(
         draft, "w", driver="GTiff", width=grid.width, height=grid.height, count=count, dtype=dtype,
         nodata=nodata, tiled=True, blockxsize=_BLOCK, blockysize=_BLOCK, compress="zstd",
-        zstd_level=1, bigtiff="if_safer", sparse_ok=True, interleave="band", **place)
+        zstd_level=1, bigtiff="if_safer", sparse_ok=True, interleave="band", **place, **kind)
 
 
 def _describe(dataset: DatasetWriter, legend: Legend | None, band_names: Sequence[str],

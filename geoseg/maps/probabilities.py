@@ -57,7 +57,7 @@ def read_probabilities(dataset: DatasetReader, window: Window) -> tuple[np.ndarr
         (rows, columns).
     """
     stored, valid = read(dataset, window, dataset.indexes)
-    here = valid.all(axis=0)
+    here: np.ndarray = np.logical_and.reduce(valid)
     scale = np.float32(dataset.scales[0])
     return np.where(here, stored * scale, np.float32(0)).astype(np.float32, copy=False), here
 

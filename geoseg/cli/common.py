@@ -1,0 +1,124 @@
+"""What all commands share: options, progress bar, errors as sentences."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+from geoseg.errors import Cancelled, GeosegError
+from geoseg.progress import ConsoleBar
+
+Command = TypeVar("Command", bound=Callable[..., object])
+
+
+def out_option(what: str) -> Callable[[Command], Command]:
+    """Return the `-o/--out` option."""
+    return click.option("-o", "--out", required=True, type=click.Path(path_type=Path),
+                        help=f"{what} to write.")
+
+
+recipe_option = click.option(
+    "--recipe", "-r", required=True, metavar="RECIPE",
+    help="Recipe: a TOML file, or a shipped one by name (see `geoseg recipes`).")
+optional_recipe_option = click.option(
+    "--recipe", "-r", metavar="RECIPE",
+    help="Recipe whose settings apply where no option is given.")
+overwrite_option = click.option("--overwrite", is_flag=True, help="Replace an existing result.")
+device_option = click.option("--device", default="auto", show_default=True,
+                             type=click.Choice(["auto", "cpu", "cuda", "mps"]),
+                             help="Where the network runs.")
+
+
+class Split(click.ParamType):  # type: ignore[type-arg]
+    """Three shares written as 70/15/15."""
+
+    name = "TRAIN/VAL/TEST"
+
+    def convert(self, value: str | tuple[float, ...], param: click.Parameter | None,
+                ctx: click.Context | None) -> tuple[float, ...]:
+        """Return the three shares."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            shares = tuple(float(share) for share in value.split("/"))
+        except ValueError:
+            shares = ()
+        if len(shares) != 3 or min(shares) < 0 or sum(shares) <= 0:
+            self.fail(f"{value!r} is not three shares such as 70/15/15", param, ctx)
+        return shares
+
+
+def thresholds(values: tuple[str, ...]) -> float | dict[str, float] | None:
+    """Turn `0.5`, or `water=0.4` given once per class, into what `classify` takes."""
+    if not values:
+        return None
+    try:
+        if len(values) == 1 and "=" not in values[0]:
+            return float(values[0])
+        pairs = (value.rsplit("=", 1) for value in values)
+        return {name: float(number) for name, number in pairs}
+    except ValueError as error:
+        raise click.BadParameter("write --threshold 0.5, or --threshold water=0.4 once per class"
+                                 ) from error
+
+
+@contextmanager
+def task(title: str) -> Iterator[ConsoleBar]:
+    """Run a verb with a progress bar; say errors in one sentence and exit with 1."""
+    with sentences(), ConsoleBar(title) as bar:
+        yield bar
+
+
+@contextmanager
+def sentences() -> Iterator[None]:
+    """Show warnings as notes and errors in one sentence; exit with 1 after an error."""
+    log = logging.getLogger("geoseg")
+    handler = _Console()
+    log.addHandler(handler)
+    try:
+        yield
+    except GeosegError as error:
+        _stop(str(error))
+    except KeyboardInterrupt:
+        _stop(str(Cancelled()))
+    except Exception:
+        # The last resort: no traceback reaches the user.
+        _stop(f"Something went wrong inside geoseg. Please report it with {_crash_report()}.")
+    finally:
+        log.removeHandler(handler)
+
+
+class _Console(logging.Handler):
+    """Shows warnings above the progress bar."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        click.secho(f"Note: {record.getMessage()}", fg="yellow", err=True)
+
+
+def _stop(message: str) -> None:
+    click.secho(f"Error: {message}", fg="red", err=True)
+    sys.exit(1)
+
+
+def _crash_report() -> Path:
+    """Write the traceback to a file and return its path."""
+    with tempfile.NamedTemporaryFile("w", prefix="geoseg-error-", suffix=".txt", delete=False,
+                                     encoding="utf-8") as file:
+        file.write(traceback.format_exc())
+        return Path(file.name)
+
+
+def done(path: Path | str, what: str = "") -> None:
+    """Say where the result is, on standard output for scripts to read."""
+    click.echo(f"{what}{': ' if what else ''}{path}")

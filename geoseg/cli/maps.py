@@ -1,0 +1,157 @@
+"""Commands from model to map: predict, classify, polygonize, trace-coastline, evaluate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from geoseg.cli.common import (
+    device_option,
+    done,
+    out_option,
+    overwrite_option,
+    task,
+    thresholds,
+)
+
+
+@click.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("image", type=click.Path(path_type=Path))
+@out_option("Probability raster")
+@click.option("--tile", type=int, help="Side of a tile in pixels.  [default: as in the recipe]")
+@click.option("--overlap", type=float, help="Fraction that neighbouring tiles share and blend.  "
+              "[default: as in the recipe]")
+@click.option("--tta/--no-tta", default=None, help="Average over the eight flips and turns.")
+@click.option("--uncertainty", type=click.Path(path_type=Path),
+              help="Also write the entropy, 0 (sure) to 1 (no idea), to this raster.")
+@click.option("--dtype", default="uint8", show_default=True,
+              type=click.Choice(["uint8", "float32"]), help="How probabilities are stored.")
+@device_option
+@click.option("--precision", default="auto", show_default=True,
+              type=click.Choice(["auto", "32", "bf16", "16"]), help="Arithmetic.")
+@click.option("--force", is_flag=True,
+              help="Go on even if pixel size or values differ grossly from the training.")
+@overwrite_option
+def predict(model: Path, image: Path, out: Path, tile: int | None, overlap: float | None,
+            tta: bool | None, uncertainty: Path | None, dtype: Literal["uint8", "float32"],
+            device: str, precision: Literal["auto", "32", "bf16", "16"], force: bool,
+            overwrite: bool) -> None:
+    """Predict class probabilities over an image of any size.
+
+    \b
+    Example:
+      geoseg predict model.safetensors ortho.tif -o probabilities.tif
+    """
+    with task("Predict") as progress:
+        from geoseg.maps.predict import predict
+
+        path = predict(model, image, out=out, tile=tile, overlap=overlap, tta=tta,
+                       uncertainty=uncertainty, dtype=dtype, device=device, precision=precision,
+                       force=force, overwrite=overwrite, progress=progress)
+    done(path)
+
+
+@click.command()
+@click.argument("proba", type=click.Path(path_type=Path))
+@out_option("Class map")
+@click.option("--threshold", multiple=True, metavar="T or CLASS=T",
+              help="Probability from which a class is mapped; see the manual.  "
+                   "[default: what validation found best]")
+@click.option("--min-area", default=0.0, show_default=True,
+              help="Merge smaller patches into their largest neighbour: m², or pixels without "
+                   "georeference.")
+@overwrite_option
+def classify(proba: Path, out: Path, threshold: tuple[str, ...], min_area: float,
+             overwrite: bool) -> None:
+    """Turn probabilities into a class map.
+
+    \b
+    Example:
+      geoseg classify probabilities.tif -o classes.tif --min-area 20
+    """
+    wanted = thresholds(threshold)
+    with task("Classify") as progress:
+        from geoseg.maps.classify import classify
+
+        path = classify(proba, out=out, threshold=wanted, min_area=min_area,
+                        overwrite=overwrite, progress=progress)
+    done(path)
+
+
+@click.command()
+@click.argument("classes", type=click.Path(path_type=Path))
+@out_option("Polygons (.gpkg, .fgb, .parquet, .geojson)")
+@click.option("--simplify", default=0.0, show_default=True,
+              help="Tolerance in metres; neighbours keep their common edges.")
+@click.option("--min-area", default=0.0, show_default=True,
+              help="Merge smaller patches into their largest neighbour, in m².")
+@click.option("--classes", "only", multiple=True, metavar="CLASS",
+              help="Only this class. May be repeated.")
+@click.option("--proba", type=click.Path(path_type=Path),
+              help="Probability raster, for the mean confidence of each polygon.")
+@overwrite_option
+def polygonize(classes: Path, out: Path, simplify: float, min_area: float, only: tuple[str, ...],
+               proba: Path | None, overwrite: bool) -> None:
+    """Turn a class map into polygons that share their edges.
+
+    \b
+    Example:
+      geoseg polygonize classes.tif -o polygons.gpkg --simplify 0.5
+    """
+    with task("Polygonize") as progress:
+        from geoseg.maps.polygons import polygonize
+
+        path = polygonize(classes, out=out, simplify=simplify, min_area=min_area,
+                          only=only or None, proba=proba, overwrite=overwrite, progress=progress)
+    done(path)
+
+
+@click.command("trace-coastline")
+@click.argument("proba", type=click.Path(path_type=Path))
+@click.option("--water", required=True, multiple=True, metavar="CLASS",
+              help="Class on the wet side. May be repeated.")
+@out_option("Lines (.gpkg, .fgb, .parquet, .geojson)")
+@click.option("--smooth", default=1.0, show_default=True,
+              help="Standard deviation in pixels of the smoothing before tracing.")
+@click.option("--min-length", default=0.0, show_default=True, help="Drop shorter lines, in m.")
+@overwrite_option
+def trace_coastline(proba: Path, water: tuple[str, ...], out: Path, smooth: float,
+                    min_length: float, overwrite: bool) -> None:
+    """Trace the line between water and land, between the pixels.
+
+    \b
+    Example:
+      geoseg trace-coastline probabilities.tif --water water -o coast.gpkg
+    """
+    with task("Trace coastline") as progress:
+        from geoseg.maps.coastline import trace_coastline
+
+        path = trace_coastline(proba, water=water, out=out, smooth=smooth, min_length=min_length,
+                               overwrite=overwrite, progress=progress)
+    done(path)
+
+
+@click.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("chips", type=click.Path(path_type=Path))
+@click.option("--split", default="test", show_default=True,
+              type=click.Choice(["train", "val", "test"]), help="Which chips to score.")
+@out_option("Report (.html; a .json is written beside it)")
+@overwrite_option
+def evaluate(model: Path, chips: Path, split: str, out: Path, overwrite: bool) -> None:
+    """Score a model on chips that it was not trained on.
+
+    \b
+    Example:
+      geoseg evaluate model.safetensors chips.gpkg --split test -o report.html
+    """
+    with task("Evaluate") as progress:
+        from geoseg.maps.evaluate import evaluate
+
+        scores = evaluate(model, chips, split=split, out=out, overwrite=overwrite,
+                          progress=progress)
+    click.echo(scores.table())
+    done(out)

@@ -1,0 +1,144 @@
+"""Reading chips and random training crops as windows straight from the scenes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import numpy as np
+import shapely
+from rasterio.io import DatasetReader
+from rasterio.windows import Window
+from shapely.geometry.base import BaseGeometry
+
+from geoseg.geo.legend import IGNORE
+from geoseg.geo.raster import open_raster, read, valid_pixels
+from geoseg.learn.card import BandCard
+from geoseg.learn.scaling import scale
+from geoseg.recipe import AugmentRecipe
+from geoseg.samples.augment import Sample, relight, resample, turn
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+_TRIES = 8
+
+
+class Scenes:
+    """Open scenes and labels, one handle per thread and file, since GDAL handles are not shared.
+
+    Use as a context manager; all handles are closed at the end.
+    """
+
+    def __init__(self) -> None:
+        self._handles: dict[tuple[int, str], DatasetReader] = {}
+        self._stack = ExitStack()
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Scenes:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
+
+    def open(self, path: str) -> DatasetReader:
+        """Return this thread's handle of a raster."""
+        key = threading.get_ident(), path
+        if key not in self._handles:
+            with self._lock:
+                self._handles[key] = self._stack.enter_context(open_raster(path))
+        return self._handles[key]
+
+
+def read_label(dataset: DatasetReader, window: Window) -> np.ndarray:
+    """Read a window of a label raster: uint8 (label bands, rows, columns), 255 = ignore."""
+    values, valid = read(dataset, window, dataset.indexes)
+    return np.where(valid, values, IGNORE).astype(np.uint8)
+
+
+def read_sample(scenes: Scenes, scene: str, label: str, window: Window,
+                bands: Sequence[BandCard]) -> Sample:
+    """Read image, valid mask and label of a window, the image scaled for the network.
+
+    Label pixels without image data are ignored.
+    """
+    values, valid = read(scenes.open(scene), window, [band.index for band in bands])
+    pixels = valid_pixels(valid, values)
+    labels = read_label(scenes.open(label), window)
+    labels[:, ~pixels] = IGNORE
+    return scale(values, valid & pixels, bands), pixels, labels
+
+
+class TrainingCrops:
+    """Random crops from the training chips; a pure function of (seed, step, place in the batch).
+
+    A chip is drawn by its weight, then a square of random size around a random point of it. The
+    square must lie wholly inside the union of the scene's training chips, so that no pixel of
+    another split, nor of the gap around it, is ever seen.
+
+    Args:
+        scenes: Open scenes.
+        chips: The training rows of a chip plan.
+        bands: Cards of the bands to read.
+        augment: Random changes.
+        size: Side of the crop given to the network, in pixels.
+        seed: Seed.
+    """
+
+    def __init__(self, scenes: Scenes, chips: gpd.GeoDataFrame, bands: Sequence[BandCard],
+                 augment: AugmentRecipe, size: int, seed: int) -> None:
+        self._scenes, self._bands, self._augment = scenes, bands, augment
+        self._size, self._seed = size, seed
+        self._places = chips[["scene", "label"]].to_numpy()
+        self._boxes = chips[["col", "row", "width", "height"]].to_numpy(dtype=int)
+        weight = chips["weight"].to_numpy(dtype=float)
+        self._chance = weight / weight.sum()
+        self._gains = np.array([band.gain for band in bands])
+        self._areas = self._training_areas()
+
+    def _training_areas(self) -> dict[str, BaseGeometry]:
+        corners = np.c_[self._boxes[:, :2], self._boxes[:, :2] + self._boxes[:, 2:]]
+        squares = shapely.box(*corners.T)
+        areas: dict[str, BaseGeometry] = {}
+        for scene in sorted(set(self._places[:, 0])):
+            areas[scene] = shapely.union_all(squares[self._places[:, 0] == scene])
+            shapely.prepare(areas[scene])
+        return areas
+
+    def batch(self, step: int, count: int, rank: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        """Return images float32 (count, bands, size, size) and labels uint8 (count, ...)."""
+        samples = [self.crop(step, rank * count + index) for index in range(count)]
+        return (np.stack([image for image, _ in samples]),
+                np.stack([label for _, label in samples]))
+
+    def crop(self, step: int, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return one augmented crop and its label."""
+        random = np.random.default_rng([self._seed, step, index])
+        chip = int(random.choice(len(self._chance), p=self._chance))
+        scene, label = self._places[chip]
+        window = self.draw_window(chip, random)
+        sample = read_sample(self._scenes, scene, label, window, self._bands)
+        limit = self._augment.rotation
+        sample = resample(sample, self._size, random.uniform(-limit, limit) if limit else 0.0)
+        image, valid, labels = turn(sample, self._augment.turns, random)
+        image = relight(image, self._gains, self._augment, random)
+        image[:, ~valid] = 0
+        return image, np.ascontiguousarray(labels)
+
+    def draw_window(self, chip: int, random: np.random.Generator) -> Window:
+        """Draw a square window near a chip, inside the scene's training area."""
+        column, row, width, height = self._boxes[chip]
+        area = self._areas[self._places[chip, 0]]
+        low, high = np.log(self._augment.scale)
+        for _ in range(_TRIES):
+            side = max(1, round(self._size * float(np.exp(random.uniform(low, high)))))
+            left = round(column + random.uniform(0, 1) * width - side / 2)
+            top = round(row + random.uniform(0, 1) * height - side / 2)
+            if area.covers(shapely.box(left, top, left + side, top + side)):
+                return Window(left, top, side, side)
+        side = min(width, height, max(1, round(self._size * float(np.exp(min(low, 0.0))))))
+        left = column + int(random.integers(width - side + 1))
+        top = row + int(random.integers(height - side + 1))
+        return Window(left, top, side, side)

@@ -1,0 +1,71 @@
+"""Networks by name, from segmentation-models-pytorch."""
+
+from __future__ import annotations
+
+import logging
+
+import segmentation_models_pytorch as smp
+from torch import nn
+
+from geoseg.errors import RecipeError
+from geoseg.learn.card import NetworkCard
+
+_log = logging.getLogger("geoseg")
+
+
+def build_network(card: NetworkCard, *, pretrained: bool = False) -> nn.Module:
+    """Build a network.
+
+    Args:
+        card: Architecture, encoder, bands, classes, dropout.
+        pretrained: Start the encoder from ImageNet weights. If they cannot be fetched (offline)
+            or do not exist, a warning says so and the encoder starts from random weights.
+
+    Returns:
+        Module from float (n, bands, rows, columns) to logits (n, classes, rows, columns); rows and
+        columns must be multiples of 32.
+
+    Raises:
+        RecipeError: Unknown architecture or encoder, or a pair that does not go together.
+    """
+    if card.architecture not in smp.MODEL_ARCHITECTURES_MAPPING:
+        raise RecipeError("train.network", f"{card.architecture!r} is not known",
+                          f"Use one of {', '.join(smp.MODEL_ARCHITECTURES_MAPPING)}")
+    if not card.encoder.startswith("tu-") and card.encoder not in smp.encoders.encoders:
+        raise RecipeError("train.encoder", f"{card.encoder!r} is not known",
+                          "Use an encoder of segmentation-models-pytorch, such as resnet34 or "
+                          "efficientnet-b0, or a timm model as tu-NAME")
+    if pretrained:
+        try:
+            return _create(card, "imagenet")
+        except (OSError, KeyError, ValueError) as error:
+            _log.warning(
+                "Pretrained weights for %s could not be fetched (%s); training starts from random "
+                "weights. With an internet connection they are fetched once and kept; set "
+                "pretrained = false under [train] to start without them.",
+                card.encoder, type(error).__name__)
+    return _create(card, None)
+
+
+def _create(card: NetworkCard, weights: str | None) -> nn.Module:
+    try:
+        network: nn.Module = smp.create_model(
+            card.architecture, card.encoder, encoder_weights=weights, in_channels=card.bands,
+            classes=card.classes)
+    except (TypeError, AttributeError, RuntimeError) as error:
+        raise RecipeError(f"{card.architecture} with {card.encoder}", f"cannot be built ({error})",
+                          "Choose another encoder for this network") from error
+    if card.dropout:
+        head = network.get_submodule("segmentation_head")
+        network.segmentation_head = nn.Sequential(nn.Dropout2d(card.dropout), head)
+    return network
+
+
+def parameter_groups(network: nn.Module, learning_rate: float, encoder_factor: float
+                     ) -> list[dict[str, object]]:
+    """Return optimiser groups: the encoder at a fraction of the rate, the rest at the full one."""
+    encoder = {id(parameter) for parameter in network.get_submodule("encoder").parameters()}
+    rest = [p for p in network.parameters() if id(p) not in encoder]
+    return [{"params": [p for p in network.parameters() if id(p) in encoder],
+             "lr": learning_rate * encoder_factor},
+            {"params": rest, "lr": learning_rate}]

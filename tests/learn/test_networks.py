@@ -1,0 +1,45 @@
+"""Networks: parameter counts as published, any number of bands, dropout."""
+
+import pytest
+import torch
+
+from geoseg.learn.card import NetworkCard
+from geoseg.learn.networks import build_network, parameter_groups
+
+
+@pytest.mark.parametrize(("encoder", "millions"), [
+    ("resnet18", 14.33), ("resnet34", 24.44), ("efficientnet-b0", 6.25),
+    ("tu-mobilenetv4_conv_small", 4.98),
+])
+def test_parameter_counts(encoder, millions):
+    network = build_network(NetworkCard(architecture="unet", encoder=encoder, bands=3, classes=4))
+    assert sum(p.numel() for p in network.parameters()) / 1e6 == pytest.approx(millions, abs=0.01)
+
+
+@pytest.mark.parametrize("architecture", ["unet", "fpn", "linknet", "deeplabv3plus"])
+@pytest.mark.parametrize("bands", [1, 10])
+def test_output_has_one_channel_per_class_at_full_resolution(architecture, bands):
+    network = build_network(NetworkCard(architecture=architecture, encoder="resnet18", bands=bands,
+                                        classes=5)).eval()
+    with torch.inference_mode():
+        assert network(torch.zeros(1, bands, 64, 96)).shape == (1, 5, 64, 96)
+
+
+def test_dropout_acts_only_in_training():
+    network = build_network(NetworkCard(architecture="unet", encoder="resnet18", bands=3,
+                                        classes=2, dropout=0.5))
+    batch = torch.randn(2, 3, 32, 32)
+    with torch.no_grad():
+        network.eval()
+        assert torch.equal(network(batch), network(batch))
+        network.train()
+        assert not torch.equal(network(batch), network(batch))
+
+
+def test_groups_hold_every_parameter_once():
+    network = build_network(NetworkCard(architecture="unet", encoder="resnet18", bands=3,
+                                        classes=2))
+    groups = parameter_groups(network, 1e-3, 0.1)
+    held = [id(p) for group in groups for p in group["params"]]
+    assert sorted(held) == sorted(id(p) for p in network.parameters())
+    assert [group["lr"] for group in groups] == [1e-4, 1e-3]

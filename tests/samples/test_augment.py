@@ -1,0 +1,87 @@
+"""Augmentation: image, mask and label move together; nodata and ignore are respected."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from geoseg.geo.legend import IGNORE
+from geoseg.recipe import AugmentRecipe
+from geoseg.samples.augment import relight, resample, turn
+
+
+def blocks(side, cell, seed):
+    """A sample whose image band 0 shows its label, in cells large enough to resample."""
+    random = np.random.default_rng(seed)
+    cells = random.integers(0, 4, (side // cell + 1,) * 2)
+    label = np.kron(cells, np.ones((cell, cell), int))[:side, :side].astype(np.uint8)
+    image = np.stack([label * 10.0, np.ones((side, side))]).astype(np.float32)
+    return image, np.ones((side, side), bool), label[None]
+
+
+@given(seed=st.integers(0, 1000))
+def test_turns_move_everything_alike_and_change_no_value(seed):
+    image, valid, label = blocks(24, 3, seed)
+    valid[:5] = False
+    turned, mask, labels = turn((image, valid, label), "d4", np.random.default_rng(seed))
+    np.testing.assert_array_equal(turned[0], labels[0] * 10.0)
+    assert sorted(turned[0].ravel()) == sorted(image[0].ravel())
+    assert mask.sum() == valid.sum()
+
+
+def test_all_eight_turns_occur():
+    marker = np.arange(9, dtype=np.float32).reshape(1, 3, 3)
+    sample = marker, np.ones((3, 3), bool), marker.astype(np.uint8)
+    seen = {turn(sample, "d4", np.random.default_rng(seed))[0].tobytes() for seed in range(200)}
+    assert len(seen) == 8
+    assert len({turn(sample, "flip", np.random.default_rng(seed))[0].tobytes()
+                for seed in range(50)}) == 2
+
+
+@settings(deadline=None)
+@given(side=st.integers(40, 120), size=st.sampled_from([32, 64, 96]), seed=st.integers(0, 100),
+       degrees=st.sampled_from([0.0, 0.0, 13.0, -20.0]))
+def test_resampling_keeps_image_and_label_together(side, size, seed, degrees):
+    image, valid, label = blocks(side, 20, seed)
+    changed, mask, labels = resample((image, valid, label), size, degrees)
+    assert changed.shape == (2, size, size)
+    assert labels.shape == (1, size, size)
+    inner = mask & (labels[0] != IGNORE)
+    agree = np.abs(changed[0] - labels[0] * 10.0)[inner] < 5.1
+    assert agree.mean() > 0.85
+    assert set(np.unique(labels)) <= {*np.unique(label), IGNORE}
+
+
+def test_shrinking_averages_the_image():
+    image = np.random.default_rng(0).random((1, 64, 64)).astype(np.float32)
+    small, _, _ = resample((image, np.ones((64, 64), bool), np.zeros((1, 64, 64), np.uint8)), 32)
+    np.testing.assert_allclose(small[0], image[0].reshape(32, 2, 32, 2).mean((1, 3)), atol=1e-6)
+
+
+def test_rotation_ignores_what_comes_from_outside():
+    sample = np.ones((1, 64, 64), np.float32), np.ones((64, 64), bool), np.zeros((1, 64, 64), np.uint8)
+    _, mask, labels = resample(sample, 64, 20.0)
+    assert not mask[0, 0]
+    assert labels[0, 0, 0] == IGNORE
+    assert mask[32, 32]
+
+
+def test_light_changes_are_as_large_as_asked_for():
+    recipe = AugmentRecipe(brightness=0.3, contrast=0.0, band_shift=0.0, noise=0.0)
+    image = np.zeros((3, 8, 8), np.float32)
+    shifts = [relight(image, np.ones(3), recipe, np.random.default_rng(s))[0, 0, 0]
+              for s in range(2000)]
+    assert np.std(shifts) == pytest.approx(0.3, rel=0.05)
+    still = AugmentRecipe(brightness=0, contrast=0, band_shift=0, noise=0)
+    np.testing.assert_array_equal(relight(image + 1, np.ones(3), still, np.random.default_rng(0)),
+                                  image + 1)
+
+
+def test_speckle_in_decibels_has_the_spread_of_its_looks():
+    """The standard deviation of L-look speckle in dB is 10/ln(10) * sqrt(trigamma(L))."""
+    from scipy.special import polygamma
+
+    recipe = AugmentRecipe(brightness=0, contrast=0, band_shift=0, noise=0, speckle_looks=4)
+    image = np.zeros((1, 300, 300), np.float32)
+    speckle = relight(image, np.array([5.0]), recipe, np.random.default_rng(0)) * 5.0
+    assert speckle.std() == pytest.approx(10 / np.log(10) * np.sqrt(polygamma(1, 4)), rel=0.02)

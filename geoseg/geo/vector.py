@@ -203,7 +203,8 @@ def write_layers(frames: Mapping[str, gpd.GeoDataFrame], path: Path, *,
     Args:
         frames: Layer name to features, at least one layer.
         path: New .gpkg file, checked before with `check_output`.
-        metadata: Metadata of each layer.
+        metadata: Metadata of each layer, not of the file: that makes GDAL leave an .aux.xml beside
+            the file whenever it is read.
 
     Raises:
         OutputError: The system refused to write.
@@ -214,11 +215,10 @@ def write_layers(frames: Mapping[str, gpd.GeoDataFrame], path: Path, *,
     notes = dict(metadata or {})
     with replacing(path) as part:
         try:
-            for place, (layer, frame) in enumerate(frames.items()):
+            for layer, frame in frames.items():
                 with _no_crs_warnings():
                     pyogrio.write_dataframe(frame, part, layer=layer, driver="GPKG",
-                                            layer_metadata=notes,
-                                            dataset_metadata=notes if place == 0 else None)
+                                            layer_metadata=notes)
             written = {name: pyogrio.read_info(part, layer=name)["features"] for name in frames}
         except (DataSourceError, DataLayerError, FeatureError, GeometryError) as error:
             raise OutputError(path, "could not be written", "Free some space or choose another "

@@ -10,7 +10,8 @@ import rasterio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from scipy.ndimage import label
+from rasterio.features import sieve
+from scipy.ndimage import gaussian_filter, label
 
 from geoseg.errors import Cancelled, GeosegError, OutputError, RasterError
 from geoseg.geo.grid import PIXEL_SPACE, Grid
@@ -169,6 +170,18 @@ def _stuck(result: np.ndarray, patch: np.ndarray, around: np.ndarray, least: int
     region, _ = label(result != IGNORE)
     mine = region == region[patch][0]
     return all(p.sum() < least for p in patches(np.where(mine, result, IGNORE)))
+
+
+def test_clusters_of_small_patches_go_too_where_one_pass_leaves_them(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).standard_normal((4, 150, 150))
+    values = np.argmax(gaussian_filter(noise, (0, 1.5, 1.5)), axis=0).astype(np.uint8)
+    once = sieve(values, 200, connectivity=4)
+    assert min(patch.sum() for patch in patches(once)) < 200
+    legend = make_legend(*"abcd")
+    one_hot = np.stack([values == k for k in range(4)]).astype(float)
+    path = write_probabilities(tmp_path / "p.tif", one_hot, legend)
+    result = read_map(classify(path, out=tmp_path / "c.tif", min_area=200 * 100.0))[0]
+    assert min(patch.sum() for patch in patches(result)) >= 200
 
 
 def test_a_patch_goes_to_its_largest_neighbour_and_area_counts_on_the_ground(

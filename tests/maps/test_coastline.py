@@ -113,8 +113,7 @@ def test_a_straight_edge_lies_exactly_between_the_pixels(tmp_path: Path, smooth:
     [line] = gpd.read_file(out).geometry
     points = np.asarray(line.coords)
     np.testing.assert_allclose(points[:, 0], 500_000 + 17 * 10, atol=1e-6)
-    # From the first to the last pixel centre, running south: land in the west is on the right
-    # then, so it runs north.
+    # From the last pixel centre to the first: land, in the west, is on the left going north.
     assert points[0, 1] == pytest.approx(5_400_000 - 85)
     assert points[-1, 1] == pytest.approx(5_400_000 - 5)
     assert len(points) == 2
@@ -155,8 +154,8 @@ def test_any_field_gives_the_lines_of_scikit_image(
     expected, found = (np.unique(np.round(points, 6), axis=0) for points in (expected, found))
     np.testing.assert_allclose(found, expected, atol=2e-6)
     for line in lines:
-        on_border = ((line.points[[0, -1]] == 0)
-                     | (line.points[[0, -1]] == [width - 1, height - 1])).any(axis=1)
+        ends = line.points[[0, -1]]
+        on_border = (np.isclose(ends, 0) | np.isclose(ends, [width - 1, height - 1])).any(axis=1)
         assert line.is_ring or on_border.all()
 
 
@@ -184,8 +183,8 @@ def test_edges_of_the_data_are_no_coast(tmp_path: Path, smooth: float) -> None:
                                           smooth=smooth))
     lines = to_pixels(frame, NORTH_UP)
     assert len(lines) == 2
-    for line, rows in zip(sorted(lines, key=lambda item: item.bounds[1]), [(0.5, 9.5), (30.5, 39.5)],
-                          strict=True):
+    downward = sorted(lines, key=lambda item: item.bounds[1])
+    for line, rows in zip(downward, [(0.5, 9.5), (30.5, 39.5)], strict=True):
         assert (line.bounds[1], line.bounds[3]) == pytest.approx(rows, abs=1e-6)
         assert abs(line.bounds[0] - 20) < 0.05
         assert abs(line.bounds[2] - 20) < 0.05
@@ -226,8 +225,11 @@ def test_simplifying_moves_no_point_by_more_than_a_tenth_of_a_pixel(tmp_path: Pa
     full = gpd.read_file(trace_coastline(path, water="water", out=tmp_path / "f.gpkg", simplify=0))
     less = gpd.read_file(trace_coastline(path, water="water", out=tmp_path / "l.gpkg"))
     assert less.get_coordinates().shape[0] < 0.5 * full.get_coordinates().shape[0]
-    merged = [shapely.union_all(frame.geometry.values) for frame in (full, less)]
-    assert shapely.hausdorff_distance(*merged, densify=0.001) <= 1.0 + 1e-6  # 0.1 px of 10 m
+    points = shapely.points(full.get_coordinates().to_numpy())
+    moved = shapely.distance(points, shapely.union_all(less.geometry.values))
+    assert 0 < moved.max() <= 1.0 + 1e-6  # 0.1 px of 10 m
+    kept = {tuple(point) for point in less.get_coordinates().to_numpy()}
+    assert kept <= {tuple(point) for point in full.get_coordinates().to_numpy()}
 
 
 def test_pixel_space_and_metadata(tmp_path: Path) -> None:
@@ -295,14 +297,15 @@ def test_smoothing_ignores_nodata() -> None:
     np.testing.assert_allclose(z[:, 14:], np.log(0.1 / 0.9), rtol=1e-3)
 
 
-def ndwi_probabilities(source: Path, green: int, nir: int, out: Path, slope: float) -> Path:
+def ndwi_probabilities(source: Path, green: int, nir: int, out: Path, slope: float,
+                       zero: float = 0.0) -> Path:
     """Land and water from the sign and size of the water index, as a network would give."""
     with rasterio.open(source) as dataset:
         bands = dataset.read([green, nir]).astype(float)
         valid = (bands > 0).all(axis=0)
         index = np.divide(bands[0] - bands[1], bands.sum(axis=0), where=valid,
                           out=np.zeros(valid.shape))
-        land = 1 / (1 + np.exp(slope * index))
+        land = 1 / (1 + np.exp(slope * (index - zero)))
         return write_probabilities(out, two_classes(land), TWO, valid=valid,
                                    transform=dataset.transform, crs=dataset.crs)
 
@@ -326,7 +329,8 @@ def test_aberystwyth_lies_near_the_surveyed_coast(data: Path, tmp_path: Path) ->
 @pytest.mark.data
 def test_olinda_goes_all_the_way(data: Path, tmp_path: Path) -> None:
     source = next((data / "coast_olinda").glob("*.tif"))
-    proba = ndwi_probabilities(source, 2, 4, tmp_path / "p.tif", 10)
+    # Raw numbers of a hazy scene, not reflectances: streets lie near 0.2, the sea near 0.6.
+    proba = ndwi_probabilities(source, 2, 4, tmp_path / "p.tif", 20, zero=0.35)
     classes = classify(proba, out=tmp_path / "c.tif", min_area=20_000)
     polygons = gpd.read_file(polygonize(classes, out=tmp_path / "p.gpkg", proba=proba, simplify=40))
     coast = gpd.read_file(trace_coastline(proba, water="water", out=tmp_path / "l.gpkg",

@@ -181,6 +181,23 @@ def test_confidence_is_the_mean_over_the_patch(tmp_path: Path, dtype: str) -> No
     np.testing.assert_allclose(frame["confidence"], expected, rtol=1e-5)
 
 
+def test_confidence_leaves_out_pixels_without_probabilities(tmp_path: Path) -> None:
+    values = np.zeros((20, 30), dtype=np.uint8)
+    values[:, 20:] = 1
+    values[3:6, 3:6] = 2
+    valid = np.ones(values.shape, dtype=bool)
+    valid[:, 10:20] = False
+    valid[3:6, 3:6] = False
+    chances = np.zeros((4, 20, 30))
+    chances[0], chances[1] = 0.5, 0.5
+    classes = write_classes(tmp_path / "c.tif", values[np.newaxis], FOUR)
+    proba = write_probabilities(tmp_path / "p.tif", chances, FOUR, valid=valid, dtype="float32")
+    frame = read_vectors(polygonize(classes, out=tmp_path / "p.gpkg", proba=proba))
+    confidence = dict(zip(frame["class"], frame["confidence"], strict=True))
+    assert confidence["field"] == confidence["water"] == 0.5
+    assert np.isnan(confidence["road"])
+
+
 def test_confidence_does_not_depend_on_row_bands(
         tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     values = blobs((100, 30))

@@ -74,20 +74,21 @@ def make_coast(size: int = 256, turn: float = 30.0, sub: int = 8) -> Coast:
         return (0.06 * size * np.sin(along * 2 * np.pi / (size * 0.18))
                 + 0.05 * size * np.sin(along * 2 * np.pi / (size * 0.47) + 1))
 
-    circles = [(0.3, 0.14, 0.06, True), (0.62, 0.85, 0.05, False), (0.8, 0.12, 0.03, True)]
+    # (along, across, radius) of islands and a lake, as shares of the size
+    circles = [(-0.35, -0.21, 0.06, True), (0.28, 0.24, 0.05, False), (0.07, -0.40, 0.03, True)]
     fine = (np.arange(size * sub) + 0.5) / sub
     x, y = np.meshgrid(fine - centre, fine - centre)
     land = (-x * sin + y * cos) > shore(x * cos + y * sin)
     lines = []
-    along = np.arange(-size, size, 0.005)
-    across = shore(along)
-    lines.append(np.column_stack([along * cos - across * sin, along * sin + across * cos]) + centre)
-    for column, row, radius, is_land in circles:
-        disc = np.hypot(x + centre - column * size, y + centre - row * size) < radius * size
-        land = np.where(disc, is_land, land)
-        angle = np.arange(0, 2 * np.pi, 0.005 / (radius * size))
-        lines.append(np.column_stack([column * size + radius * size * np.cos(angle),
-                                      row * size + radius * size * np.sin(angle)]))
+    u = np.arange(-size, size, 0.005)
+    v = shore(u)
+    lines.append(centre + np.column_stack([u * cos - v * sin, u * sin + v * cos]))
+    for along, across, radius, is_land in size * np.array(circles) * [1, 1, 1, 1 / size]:
+        column, row = along * cos - across * sin, along * sin + across * cos
+        land = np.where(np.hypot(x - column, y - row) < radius, bool(is_land), land)
+        angle = np.arange(0, 2 * np.pi, 0.005 / radius)
+        lines.append(centre + np.column_stack([column + radius * np.cos(angle),
+                                               row + radius * np.sin(angle)]))
     truth = np.concatenate(lines)
     inside = np.all((truth > 0.5) & (truth < size - 0.5), axis=1)
     return Coast(land.reshape(size, sub, size, sub).mean(axis=(1, 3)), truth[inside])

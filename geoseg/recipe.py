@@ -103,7 +103,7 @@ class ChipsRecipe(_Section):
     """Shares of training, validation and test area."""
     block: Annotated[int, Field(ge=1)] | None = None
     """Side in chips of the spatial blocks that go to one split as a whole; by default 8, or less
-    where the scenes are too small for twelve such blocks."""
+    where the scenes are too small for two dozen such blocks."""
     seed: int = 0
     """Seed of the assignment of blocks to splits."""
 

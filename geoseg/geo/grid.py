@@ -25,6 +25,12 @@ PIXEL_SPACE_TAG = {"GEOSEG_SPACE": "pixels, no georeference"}
 """Raster tag by which products made in pixel space say so."""
 
 
+def apply(transform: Affine, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return points (n,) taken through an affine transform; affine itself takes single points."""
+    return (transform.a * x + transform.b * y + transform.c,
+            transform.d * x + transform.e * y + transform.f)
+
+
 @dataclass(frozen=True, slots=True)
 class Grid:
     """The pixel grid of a raster.
@@ -87,7 +93,7 @@ class Grid:
         """(left, bottom, right, top) in CRS units; encloses the raster if it is rotated."""
         columns = np.array([0, self.width, self.width, 0], dtype=float)
         rows = np.array([0, 0, self.height, self.height], dtype=float)
-        x, y = self.transform @ (columns, rows)
+        x, y = apply(self.transform, columns, rows)
         return float(x.min()), float(y.min()), float(x.max()), float(y.max())
 
     @property
@@ -103,13 +109,13 @@ class Grid:
     @property
     def pixel_size(self) -> tuple[float, float]:
         """(width, height) of the central pixel: metres on the ground, or 1, 1 in pixel space."""
-        if self.crs is None:
+        crs = self.pyproj_crs
+        if crs is None:
             return 1.0, 1.0
         column, row = self.width / 2, self.height / 2
-        to_metres = pyproj.Transformer.from_crs(
-            self.pyproj_crs, metric_crs(self.pyproj_crs, self.bounds), always_xy=True)
-        x, y = self.transform @ (np.array([column, column + 1, column]),
-                                 np.array([row, row, row + 1]))
+        to_metres = pyproj.Transformer.from_crs(crs, metric_crs(crs, self.bounds), always_xy=True)
+        x, y = apply(self.transform, np.array([column, column + 1, column]),
+                     np.array([row, row, row + 1]))
         x, y = to_metres.transform(x, y)
         return float(np.hypot(x[1] - x[0], y[1] - y[0])), float(np.hypot(x[2] - x[0], y[2] - y[0]))
 

@@ -8,10 +8,13 @@ areas are exact and whose lengths are true to 1e-4 within 100 km.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyproj
+
+if TYPE_CHECKING:
+    import geopandas as gpd
 
 Bounds = tuple[float, float, float, float]
 """(left, bottom, right, top) in CRS units."""
@@ -45,11 +48,11 @@ def metric_crs(crs: pyproj.CRS, bounds: Bounds) -> pyproj.CRS:
     })
 
 
-def ground_areas(geometries: Any, crs: pyproj.CRS | None) -> np.ndarray:
+def ground_areas(geometries: gpd.GeoSeries, crs: pyproj.CRS | None) -> np.ndarray:
     """Return the ground area of each geometry.
 
     Args:
-        geometries: GeoSeries-like of polygons in `crs`.
+        geometries: Polygons in `crs`.
         crs: Their CRS, or None for pixel space.
 
     Returns:

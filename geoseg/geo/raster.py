@@ -17,7 +17,6 @@ from rasterio.windows import Window
 
 from geoseg.errors import RasterError
 
-
 _DRIVERS = ["GTiff", "PNG", "JPEG", "JP2OpenJPEG"]
 _MAX_BLOCK_BYTES = 256 * 1024 * 1024
 
@@ -144,7 +143,7 @@ def valid_pixels(valid: np.ndarray, values: np.ndarray) -> np.ndarray:
     Returns:
         bool (rows, columns).
     """
-    some: np.ndarray = valid.any(axis=0)
+    some = np.asarray(valid.any(axis=0))
     if np.issubdtype(values.dtype, np.floating):
         some = some & np.isfinite(values).all(axis=0)
     return some

@@ -73,7 +73,8 @@ def row_bands(height: int, width: int, rows: int = 512) -> Iterator[Window]:
         yield Window(0, top, width, min(rows, height - top))
 
 
-def grow(window: Window, margin: int, height: int, width: int) -> tuple[Window, tuple[slice, slice]]:
+def grow(window: Window, margin: int, height: int, width: int
+         ) -> tuple[Window, tuple[slice, slice]]:
     """Grow a window by a margin on each side, cut to the raster.
 
     Returns:

@@ -42,7 +42,9 @@ class ClassCard(_Part):
     """One class."""
 
     name: str
-    color: str
+    """Name as the analyst reads it."""
+    color: Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
+    """Colour as `#rrggbb`."""
 
 
 class NetworkCard(_Part):

@@ -157,8 +157,10 @@ class Tally:
                 counted. They are rounded to 1/512, and edges are not scored, since both come from
                 the histograms. Thresholds of more than two exclusive classes change nothing.
         """
-        recounted = thresholds is not None and (self.legend.overlapping or len(self.legend) == 2)
-        confusion = self._confusion_at(thresholds or {}) if recounted else self.confusion
+        given = thresholds or {}
+        recounted = bool(given) and (self.legend.overlapping or (
+            len(self.legend) == 2 and self.legend.names[1] in given))
+        confusion = self._confusion_at(given) if recounted else self.confusion
         classes = tuple(self._class_scores(c, confusion, edges=not recounted)
                         for c in range(len(self.legend)))
         seen = [item for item in classes if item.support]
@@ -175,9 +177,12 @@ class Tally:
     def _confusion_at(self, thresholds: Mapping[str, float]) -> np.ndarray:
         if not self.curves:
             raise ValueError("a tally without curves cannot be scored at other thresholds")
-        chosen = list(self.legend) if self.legend.overlapping else [self.legend.classes[1]]
-        return np.stack([confusion_at(*self.histograms[item.value, ::-1],
-                                      threshold=thresholds.get(item.name, 0.5)) for item in chosen])
+        chosen = self.legend.classes if self.legend.overlapping else self.legend.classes[1:]
+        matrices = []
+        for item in chosen:
+            negatives, positives = self.histograms[item.value]
+            matrices.append(confusion_at(positives, negatives, thresholds.get(item.name, 0.5)))
+        return np.stack(matrices)
 
     def _class_scores(self, c: int, confusion: np.ndarray, *, edges: bool) -> ClassScores:
         matrix, place = (confusion[c], 1) if self.legend.overlapping else (confusion[0], c)

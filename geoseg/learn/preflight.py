@@ -60,7 +60,8 @@ def balanced_weights(shares: np.ndarray) -> np.ndarray:
     return np.asarray(weights / (weights * shares).sum())
 
 
-def make_card(plan: ChipPlan, recipe: Recipe, precision: Literal["32", "bf16", "16"], progress: Progress) -> ModelCard:
+def make_card(plan: ChipPlan, recipe: Recipe, precision: Literal["32", "bf16", "16"],
+              progress: Progress) -> ModelCard:
     """Read the statistics of the training chips and write the card, scores still empty.
 
     Raises:

@@ -21,8 +21,8 @@ from torch.optim.swa_utils import AveragedModel
 from geoseg.errors import TrainingError
 from geoseg.geo.output import check_output, write_text
 from geoseg.learn.card import ModelCard
-from geoseg.learn.history import write_history
 from geoseg.learn.dataset import Scenes, TrainingCrops
+from geoseg.learn.history import write_history
 from geoseg.learn.losses import Loss
 from geoseg.learn.model import Model, choose_device, resolve_precision
 from geoseg.learn.networks import build_network, parameter_groups

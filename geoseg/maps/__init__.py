@@ -1,0 +1,1 @@
+"""Prediction, class maps, polygons, coastlines and reports."""

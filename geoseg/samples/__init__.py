@@ -1,0 +1,1 @@
+"""Training samples: label rasters, chip plans and augmentation."""

@@ -17,6 +17,7 @@ from geoseg.geo.ground import ground_areas
 from geoseg.geo.legend import Legend
 from geoseg.geo.raster import open_raster
 from geoseg.geo.vector import layers, read_layer, write_layer
+from geoseg.samples.world import World
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -123,7 +124,8 @@ class ChipPlan:
 
         Raises:
             PlanError: The file is no chip plan, holds an unknown split, or a scene or label is
-                missing, changed its size, or no longer shares one grid.
+                missing, changed its size, or no longer shares one grid; or the layer was edited so
+                that two splits share a pixel.
         """
         path = Path(path)
         facts = _facts(path)
@@ -134,7 +136,7 @@ class ChipPlan:
         places = {value: _resolve(value, folders, path)
                   for value in {*frame["scene"], *frame["label"]}}
         frame = frame.assign(scene=frame["scene"].map(places), label=frame["label"].map(places))
-        _check_scenes(path, frame, facts["georeferenced"])
+        _check_apart(path, frame, _check_scenes(path, frame, facts["georeferenced"]))
         return cls(frame, legend, facts["size"], facts["gap"], facts["seed"],
                    facts["georeferenced"], path)
 
@@ -202,8 +204,9 @@ def _check_columns(path: Path, frame: gpd.GeoDataFrame, legend: Legend) -> None:
                         f"Set it to {', '.join(SPLITS)}, or delete the chip")
 
 
-def _check_scenes(path: Path, frame: gpd.GeoDataFrame, georeferenced: bool) -> None:
-    """Check that each scene and label share one grid, in which the chips lie."""
+def _check_scenes(path: Path, frame: gpd.GeoDataFrame, georeferenced: bool) -> dict[str, Grid]:
+    """Check that each scene and label share one grid, in which the chips lie; return the grids."""
+    found = {}
     for (scene, label), rows in frame.groupby(["scene", "label"]):
         grids = []
         for name in (scene, label):
@@ -216,6 +219,21 @@ def _check_scenes(path: Path, frame: gpd.GeoDataFrame, georeferenced: bool) -> N
         if not _inside(rows, grids[0]):
             raise PlanError(path, f"has chips that reach beyond {scene}",
                             f"The image was replaced; {_AGAIN[0].lower()}{_AGAIN[1:]}")
+        found[scene] = grids[0]
+    return found
+
+
+def _check_apart(path: Path, frame: gpd.GeoDataFrame, grids: dict[str, Grid]) -> None:
+    """Check that no pixel is in two splits, since the layer may have been edited by hand."""
+    numbers = {scene: number for number, scene in enumerate(grids)}
+    pairs = World.of(list(grids.values()), 1).near(
+        frame["scene"].map(numbers).to_numpy(), frame[list(_WINDOW)].to_numpy(), 0)
+    split = frame["split"].to_numpy()
+    shared = pairs[split[pairs[:, 0]] != split[pairs[:, 1]]]
+    if len(shared):
+        first, second = split[shared[0]]
+        raise PlanError(path, f"has {first} and {second} chips that share pixels",
+                        f"Undo the change to their split, or {_AGAIN[0].lower()}{_AGAIN[1:]}")
 
 
 def _inside(rows: gpd.GeoDataFrame, grid: Grid) -> bool:

@@ -1,0 +1,1 @@
+"""Sources of labels: OpenStreetMap, vector files and land-cover rasters."""

@@ -11,9 +11,10 @@ from geoseg.geo.grid import Grid
 from geoseg.geo.raster import image_bands, open_raster, read, valid_pixels
 
 UTM = "EPSG:32633"
+TWO_METRES = Affine(2, 0, 5e5, 0, -2, 5e6)
 
 
-def write(path, array, *, crs=UTM, transform=Affine(2, 0, 5e5, 0, -2, 5e6), **profile):
+def write(path, array, *, crs=UTM, transform=TWO_METRES, **profile):
     with rasterio.open(path, "w", driver="GTiff", count=len(array), height=array.shape[1],
                        width=array.shape[2], dtype=array.dtype, crs=crs, transform=transform,
                        **profile) as dataset:

@@ -120,6 +120,6 @@ def test_output_is_checked_before_work(tmp_path):
         check_output(tmp_path / "file" / "below.tif")
     with pytest.raises(OutputError, match="is a folder"):
         check_output(tmp_path)
-    with pytest.raises(OutputError, match="ends in '.png'"):
+    with pytest.raises(OutputError, match=r"ends in '\.png'"):
         check_output(tmp_path / "a.png", suffixes=(".tif",))
     assert check_output(tmp_path / "new" / "a.tif").parent.is_dir()

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from geoseg.errors import ModelError
 from geoseg.learn.container import read_container, read_document, write_container
 
+_REUSED = [HealthCheck.function_scoped_fixture]
 TENSORS = {"a.weight": np.arange(12, dtype=np.float32).reshape(3, 4), "n": np.array(7),
            "half": np.zeros((2, 0), np.float16)}
 
@@ -29,7 +30,7 @@ def test_it_comes_back(file):
     assert read_document(file, "model") == document
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, deadline=None, suppress_health_check=_REUSED)
 @given(place=st.floats(0, 1, exclude_max=True), flip=st.integers(1, 255))
 def test_every_flipped_byte_is_noticed(file, tmp_path, place, flip):
     content = bytearray(file.read_bytes())
@@ -46,7 +47,7 @@ def test_every_flipped_byte_is_noticed(file, tmp_path, place, flip):
         np.testing.assert_array_equal(tensors[name], array)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=_REUSED)
 @given(length=st.floats(0, 1, exclude_max=True))
 def test_every_truncation_is_noticed(file, tmp_path, length):
     content = file.read_bytes()

@@ -108,7 +108,7 @@ def test_class_weights_and_smoothing_are_torchs(exclusive):
 
 @pytest.mark.parametrize("formula", ["", "ce +", "2ce", "focul", "ce - dice", "ce * dice"])
 def test_nonsense_is_refused(formula):
-    with pytest.raises(RecipeError, match="train.loss"):
+    with pytest.raises(RecipeError, match=r"train\.loss"):
         Loss(formula, overlapping=False)
 
 

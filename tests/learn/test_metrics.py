@@ -268,6 +268,14 @@ def test_scores_at_other_thresholds_equal_a_tally_made_with_them(overlapping):
     assert recounted != tally_of(legend, probabilities, labels).scores()
 
 
+def test_no_thresholds_leave_ties_as_they_were_decided():
+    tie = np.full((1, 2, 4, 4), 0.5, np.float32)
+    tally = tally_of(make_legend(2), tie, np.zeros((1, 4, 4), np.uint8))
+    assert tally.scores().accuracy == 1
+    assert tally.scores({}) == tally.scores({"class 0": 0.9}) == tally.scores()
+    assert tally.scores({"class 1": 0.5}).accuracy == 0
+
+
 def test_thresholds_change_nothing_among_many_exclusive_classes():
     probabilities, labels = make_chips()
     tally = tally_of(make_legend(4), probabilities, labels, boundary=True)

@@ -36,7 +36,8 @@ def test_scaling_is_the_formula():
     values = np.arange(2 * 3 * 4, dtype=np.uint16).reshape(2, 3, 4) * 50
     valid = np.ones_like(values, bool)
     valid[1, 2] = False
-    expected = (values - np.array([100.0, 0.0])[:, None, None]) / np.array([20.0, 3.0])[:, None, None]
+    offset, gain = np.array([[100.0, 0.0], [20.0, 3.0]])[:, :, None, None]
+    expected = (values - offset) / gain
     expected[~valid] = 0
     found = scale(values, valid, bands)
     assert found.dtype == np.float32

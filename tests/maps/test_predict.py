@@ -18,6 +18,8 @@ from geoseg.maps.predict import entropy, predict
 from geoseg.maps.probabilities import read_probabilities
 from tests.worlds import TWO_METRES, UTM, Constant, make_model, pointwise, write_image
 
+_REUSED = [HealthCheck.function_scoped_fixture]
+
 
 def image_of(tmp_path, rows, columns, *, bands=3, seed=0, name="image.tif", **profile):
     array = np.random.default_rng(seed).integers(1, 255, (bands, rows, columns), dtype=np.uint8)
@@ -30,7 +32,7 @@ def whole(model, array):
         return model.network(torch.from_numpy(array[None].astype(np.float32))).softmax(1)[0].numpy()
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=_REUSED)
 @given(rows=st.integers(1, 300), columns=st.integers(1, 300),
        tile=st.sampled_from([32, 64, 160]), overlap=st.sampled_from([0, 0.125, 0.25, 0.5]))
 def test_tiled_equals_whole_for_a_network_of_single_pixels(tmp_path, rows, columns, tile, overlap):
@@ -154,7 +156,7 @@ def test_misfits_are_told_before_work(tmp_path, caplog):
     with pytest.raises(ModelError, match="has 2 bands"):
         predict(make_model(), path, out=tmp_path / "p.tif")
     path, _ = image_of(tmp_path, 40, 40)
-    with pytest.raises(ModelError, match="pixels of 2 m, the model was trained with 0.5 m"):
+    with pytest.raises(ModelError, match=r"pixels of 2 m, the model was trained with 0\.5 m"):
         predict(make_model(resolution=0.5), path, out=tmp_path / "p.tif")
     with pytest.raises(ModelError, match="outside the range seen in training"):
         predict(make_model(high=1.0), path, out=tmp_path / "p.tif")
@@ -171,7 +173,7 @@ def test_errors_before_work(tmp_path):
         predict(make_model(), path, out=tmp_path / "there.tif")
     with pytest.raises(ModelError, match="multiple of 32"):
         predict(make_model(), path, out=tmp_path / "p.tif", tile=100)
-    with pytest.raises(ModelError, match="fraction from 0 to 0.5"):
+    with pytest.raises(ModelError, match=r"fraction from 0 to 0\.5"):
         predict(make_model(), path, out=tmp_path / "p.tif", overlap=0.7)
 
 

@@ -59,7 +59,8 @@ def test_shrinking_averages_the_image():
 
 
 def test_rotation_ignores_what_comes_from_outside():
-    sample = np.ones((1, 64, 64), np.float32), np.ones((64, 64), bool), np.zeros((1, 64, 64), np.uint8)
+    image, label = np.ones((1, 64, 64), np.float32), np.zeros((1, 64, 64), np.uint8)
+    sample = image, np.ones((64, 64), bool), label
     _, mask, labels = resample(sample, 64, 20.0)
     assert not mask[0, 0]
     assert labels[0, 0, 0] == IGNORE

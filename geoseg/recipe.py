@@ -141,6 +141,9 @@ class TrainRecipe(_Section):
     """Start the encoder from ImageNet weights where they can be fetched."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Dropout of whole feature maps before the last layer."""
+    detail: Annotated[int, Field(ge=0, le=256)] = 16
+    """Channels of a shallow branch at full resolution that sharpens the network's answer, since
+    encoders begin by halving the image; 0 for none."""
     loss: str = "ce + dice"
     """Weighted sum of ce (bce for overlapping classes) and dice, e.g. `0.7*ce + 0.3*dice`."""
     class_weights: Literal["none", "balanced"] = "none"

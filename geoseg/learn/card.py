@@ -55,6 +55,7 @@ class NetworkCard(_Part):
     bands: Annotated[int, Field(ge=1, le=1024)]
     classes: Annotated[int, Field(ge=1, le=255)]
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    detail: Annotated[int, Field(ge=0, le=256)] = 0
 
 
 class ModelCard(_Part):

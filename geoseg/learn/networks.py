@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from typing import cast
 
 import segmentation_models_pytorch as smp
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from geoseg.errors import RecipeError
 from geoseg.learn.card import NetworkCard
@@ -58,13 +60,41 @@ def _create(card: NetworkCard, weights: str | None) -> nn.Module:
     if card.dropout:
         head = network.get_submodule("segmentation_head")
         network.segmentation_head = nn.Sequential(nn.Dropout2d(card.dropout), head)
-    return network
+    return Detailed(network, card.bands, card.classes, card.detail) if card.detail else network
+
+
+class Detailed(nn.Module):
+    """A network whose answer is sharpened by a shallow branch at full resolution.
+
+    Encoders made for photographs begin by halving the image, and the decoders of
+    segmentation-models-pytorch take no features from above that step. Two convolutions on the full
+    image, joined with the network's logits, bring back edges and features a pixel or two wide.
+    """
+
+    def __init__(self, network: nn.Module, bands: int, classes: int, width: int) -> None:
+        super().__init__()
+        self.network = network
+        self.stem = nn.Sequential(*_convolution(bands, width), *_convolution(width, width))
+        self.join = nn.Sequential(*_convolution(width + classes, width),
+                                  nn.Conv2d(width, classes, 1))
+
+    def forward(self, batch: Tensor) -> Tensor:
+        """Return logits (n, classes, rows, columns)."""
+        logits: Tensor = self.network(batch)
+        detail = self.stem(batch)
+        return logits + cast(Tensor, self.join(torch.cat([detail, logits], dim=1)))
+
+
+def _convolution(bands: int, width: int) -> tuple[nn.Module, ...]:
+    return (nn.Conv2d(bands, width, 3, padding=1, bias=False), nn.BatchNorm2d(width),
+            nn.ReLU(inplace=True))
 
 
 def parameter_groups(network: nn.Module, learning_rate: float, encoder_factor: float
                      ) -> list[dict[str, object]]:
     """Return optimiser groups: the encoder at a fraction of the rate, the rest at the full one."""
-    encoder = {id(parameter) for parameter in network.get_submodule("encoder").parameters()}
+    core = network.network if isinstance(network, Detailed) else network
+    encoder = {id(parameter) for parameter in core.get_submodule("encoder").parameters()}
     rest = [p for p in network.parameters() if id(p) not in encoder]
     return [{"params": [p for p in network.parameters() if id(p) in encoder],
              "lr": learning_rate * encoder_factor},

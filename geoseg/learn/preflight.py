@@ -86,7 +86,7 @@ def make_card(plan: ChipPlan, recipe: Recipe, precision: Literal["32", "bf16", "
         resolution=resolution, chip_size=plan.size, precision=precision,
         network=NetworkCard(architecture=recipe.train.network, encoder=recipe.train.encoder,
                             bands=len(bands), classes=len(recipe.classes),
-                            dropout=recipe.train.dropout),
+                            dropout=recipe.train.dropout, detail=recipe.train.detail),
         training=_training_data(plan), recipe=recipe.to_dict(), licence=recipe.licence)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
 from geoseg.errors import TrainingError
-from geoseg.geo.output import check_output, write_text
+from geoseg.geo.output import check_output, making_folder, write_text
 from geoseg.learn.card import ModelCard
 from geoseg.learn.dataset import Scenes, TrainingCrops
 from geoseg.learn.history import write_history
@@ -79,9 +80,8 @@ def train(chips: ChipPlan | str | Path, recipe: Recipe | str | Path, *, out: str
     plan = chips if isinstance(chips, ChipPlan) else ChipPlan.read(chips)
     check_plan(plan, recipe)
     folder = Path(run_dir) if run_dir else path.with_name(f"{path.stem}-run")
-    folder.mkdir(parents=True, exist_ok=True)
     run = _Run(plan, recipe, folder, choose_device(device).type, devices)
-    with _log_file(folder / "train.log"), _explain_memory(recipe):
+    with _run_folder(folder), _log_file(folder / "train.log"), _explain_memory(recipe):
         run.fit(resume, part(progress, 0.0, 0.97))
         model = run.finish(path, part(progress, 0.97, 1.0))
     progress(1.0, f"best validation mean IoU {model.card.scores['mean_iou']:.3f} "
@@ -113,18 +113,19 @@ class _Run:
 
     def fit(self, resume: bool, progress: Progress) -> None:
         """Train to the end or until the validation no longer improves."""
+        logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
         fabric = Fabric(accelerator=self.device, devices=self.devices,
                         strategy="ddp" if self.devices > 1 else "auto",
                         precision=_FABRIC_PRECISION[self.precision])
         fabric.launch()
         card = make_card(self.plan, self.recipe, self.precision, part(progress, 0.0, 0.02))
-        if fabric.is_global_zero:
-            write_text(self.folder / "recipe.json", json.dumps(self.recipe.to_dict(), indent=1))
         torch.manual_seed(self.recipe.train.seed)
         learner = _Learner(fabric, self.recipe, self.plan, card)
         state = self.folder / _STATE
         course = (load_state(state, self.fingerprint, learner.bare, learner.average.module,
                              learner.optimizer.optimizer) if resume else Course())
+        if fabric.is_global_zero:
+            write_text(self.folder / "recipe.json", json.dumps(self.recipe.to_dict(), indent=1))
         learner.average.n_averaged.fill_(course.step)
         if course.stale >= self.recipe.train.patience:
             return
@@ -296,6 +297,18 @@ def _message(course: Course, steps: int, losses: list[float]) -> str:
     if course.history:
         message += f", validation mean IoU {course.history[-1]['val_mean_iou']:.3f}"
     return message
+
+
+@contextmanager
+def _run_folder(folder: Path) -> Iterator[None]:
+    """Make the run folder; take it back if nothing came of it that could be resumed."""
+    is_new = not folder.exists()
+    with making_folder(folder):
+        try:
+            yield
+        finally:
+            if is_new and not (folder / _STATE).exists():
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

@@ -1,0 +1,239 @@
+"""Training: resumed equals uninterrupted, crops stay in their split, it really learns."""
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+import shapely
+import torch
+
+from geoseg.errors import OutputError, PlanError, TrainingError
+from geoseg.learn.card import read_card
+from geoseg.learn.container import read_container
+from geoseg.learn.dataset import Scenes, TrainingCrops
+from geoseg.learn.model import Model
+from geoseg.learn.preflight import make_card
+from geoseg.learn.train import train
+from geoseg.progress import silent
+from geoseg.recipe import AugmentRecipe
+from tests.learn.scenes import make_plan, make_recipe
+
+
+@pytest.fixture(scope="module")
+def plan(tmp_path_factory):
+    return make_plan(tmp_path_factory.mktemp("scene"))
+
+
+def weights(path: Path) -> dict[str, bytes]:
+    return {name: array.tobytes() for name, array in read_container(path, "model")[1].items()}
+
+
+class Stop(Exception):
+    """Stands for a power cut inside the progress callback."""
+
+
+def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(plan, tmp_path):
+    recipe = make_recipe(steps=7)
+    train(plan, recipe, out=tmp_path / "whole.safetensors", device="cpu")
+
+    def interrupt(fraction, message):
+        if message.startswith("step 5/"):
+            raise Stop
+
+    with pytest.raises(Stop):
+        train(plan, recipe, out=tmp_path / "m.safetensors", device="cpu", progress=interrupt)
+    assert not (tmp_path / "m.safetensors").exists()
+    train(plan, recipe, out=tmp_path / "m.safetensors", device="cpu", resume=True)
+    assert weights(tmp_path / "m.safetensors") == weights(tmp_path / "whole.safetensors")
+    assert (weights(tmp_path / "m-run" / "last.safetensors")
+            == weights(tmp_path / "whole-run" / "last.safetensors"))
+    assert (read_card(tmp_path / "m.safetensors").scores
+            == read_card(tmp_path / "whole.safetensors").scores)
+
+
+KILLED = """
+import sys
+from tests.learn.scenes import make_recipe
+from geoseg.learn.train import train
+train(sys.argv[1], make_recipe(steps=40), out=sys.argv[2], device="cpu",
+      resume=sys.argv[3] == "resume")
+"""
+
+
+@pytest.mark.slow
+def test_a_killed_run_resumes_to_the_same_weights(plan, tmp_path):
+    def start(name, how):
+        return subprocess.Popen([sys.executable, "-c", KILLED, str(plan.path),
+                                 str(tmp_path / f"{name}.safetensors"), how],
+                                cwd=Path(__file__).parents[2])
+
+    assert start("whole", "new").wait() == 0
+    child = start("killed", "new")
+    state = tmp_path / "killed-run" / "state.safetensors"
+    while not state.exists() and child.poll() is None:
+        time.sleep(0.05)
+    time.sleep(0.5)
+    os.kill(child.pid, signal.SIGKILL)
+    assert child.wait() == -signal.SIGKILL
+    assert start("killed", "resume").wait() == 0
+    assert weights(tmp_path / "killed.safetensors") == weights(tmp_path / "whole.safetensors")
+
+
+def test_it_learns_and_says_so(plan, tmp_path, caplog):
+    recipe = make_recipe(steps=60, validate_every=20, learning_rate=5e-3, dropout=0.0)
+    model = train(plan, recipe, out=tmp_path / "m.safetensors", device="cpu")
+    assert model.card.scores["mean_iou"] > 0.9
+    run = tmp_path / "m-run"
+    history = json.loads((run / "history.json").read_text())
+    assert [entry["step"] for entry in history] == [20, 40, 60]
+    assert model.card.training["best_step"] in (20, 40, 60)
+    assert (run / "curves.png").stat().st_size > 5000
+    assert "Step 60" in (run / "train.log").read_text()
+    assert json.loads((run / "recipe.json").read_text()) == recipe.to_dict()
+    footprint = shapely.geometry.shape(model.card.training["footprint"])
+    assert footprint.within(shapely.box(14.9, 45.1, 15.1, 45.2))
+
+
+def test_the_card_holds_the_statistics_of_the_training_pixels(plan):
+    card = make_card(plan, make_recipe(), "32", silent)
+    rows = plan.rows("train")
+    with rasterio.open(rows.iloc[0]["scene"]) as dataset:
+        image = dataset.read()
+    pixels = np.concatenate([image[:, r.row:r.row + r.height, r.col:r.col + r.width].reshape(3, -1)
+                             for r in rows.itertuples()], axis=1)
+    np.testing.assert_allclose([band.offset for band in card.bands], pixels.mean(1))
+    np.testing.assert_allclose([band.gain for band in card.bands], pixels.std(1))
+    assert card.resolution == pytest.approx(2, rel=1e-3)
+
+
+@pytest.fixture
+def crops(plan):
+    card = make_card(plan, make_recipe(), "32", silent)
+    with Scenes() as scenes:
+        yield TrainingCrops(scenes, plan.rows("train"), card.bands, AugmentRecipe(), 32, seed=5)
+
+
+def test_crops_never_leave_the_training_chips(plan, crops):
+    other = plan.frame[plan.frame["split"] != "train"]
+    elsewhere = shapely.union_all(shapely.box(
+        other["col"], other["row"], other["col"] + other["width"], other["row"] + other["height"]))
+    sizes, moved = set(), 0
+    for seed in range(600):
+        random = np.random.default_rng(seed)
+        chip = seed % len(plan.rows("train"))
+        window = crops.draw_window(chip, random)
+        square = shapely.box(window.col_off, window.row_off, window.col_off + window.width,
+                             window.row_off + window.height)
+        assert square.distance(elsewhere) >= plan.gap
+        sizes.add(window.width)
+        row = plan.rows("train").iloc[chip]
+        moved += (window.col_off, window.row_off) != (row["col"], row["row"])
+    assert min(sizes) < 28
+    assert max(sizes) > 36
+    assert moved > 500
+
+
+def test_crops_are_a_function_of_seed_and_step(crops):
+    images, labels = crops.batch(3, 2)
+    again, _ = crops.batch(3, 2)
+    np.testing.assert_array_equal(images, again)
+    assert not np.array_equal(images, crops.batch(4, 2)[0])
+    np.testing.assert_array_equal(images[1], crops.crop(3, 1)[0])
+    assert set(np.unique(labels)) <= {0, 1, 255}
+
+
+def test_a_run_of_another_recipe_is_not_resumed(plan, tmp_path):
+    train(plan, make_recipe(steps=2), out=tmp_path / "m.safetensors", device="cpu")
+    with pytest.raises(TrainingError, match="another recipe or chip plan"):
+        train(plan, make_recipe(steps=2, seed=1), out=tmp_path / "m.safetensors", device="cpu",
+              resume=True, overwrite=True)
+    with pytest.raises(TrainingError, match="no training state to resume"):
+        train(plan, make_recipe(), out=tmp_path / "n.safetensors", device="cpu", resume=True)
+
+
+def test_a_model_is_not_overwritten_unasked(plan, tmp_path):
+    (tmp_path / "m.safetensors").write_bytes(b"precious")
+    with pytest.raises(OutputError, match="exists already"):
+        train(plan, make_recipe(), out=tmp_path / "m.safetensors")
+    assert (tmp_path / "m.safetensors").read_bytes() == b"precious"
+
+
+def test_a_plan_of_other_classes_is_refused(plan, tmp_path):
+    from geoseg.recipe import Recipe
+
+    with pytest.raises(PlanError, match="holds the classes land, water, but recipe buildings has"):
+        train(plan, Recipe.read("buildings"), out=tmp_path / "m.safetensors")
+
+
+def test_early_stopping_keeps_the_best(plan, tmp_path):
+    recipe = make_recipe(steps=500, validate_every=1, patience=2, learning_rate=1e-9)
+    model = train(plan, recipe, out=tmp_path / "m.safetensors", device="cpu")
+    history = model.card.training["history"]
+    assert len(history) < 20
+    assert model.card.training["best_step"] == history[-3]["step"]
+
+
+def test_an_exploding_loss_is_explained(plan, tmp_path, monkeypatch):
+    monkeypatch.setattr("geoseg.learn.losses.Loss.forward",
+                        lambda self, logits, labels: logits.sum() * float("nan"))
+    with pytest.raises(TrainingError, match="has a loss of nan"):
+        train(plan, make_recipe(), out=tmp_path / "m.safetensors", device="cpu")
+
+
+def test_missing_pretrained_weights_are_said_and_training_goes_on(plan, tmp_path, caplog,
+                                                                  monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    with caplog.at_level(logging.WARNING, "geoseg"):
+        train(plan, make_recipe(steps=1, encoder="resnet18", pretrained=True),
+              out=tmp_path / "m.safetensors", device="cpu")
+    assert "Pretrained weights for resnet18 could not be fetched" in caplog.text
+    assert Model.load(tmp_path / "m.safetensors").card.scores
+
+
+@pytest.mark.slow
+def test_two_processes_share_a_step(plan, tmp_path):
+    """DDP on two CPU processes, started by Fabric from a script, as a user would."""
+    script = tmp_path / "go.py"
+    script.write_text(
+        "import sys\nfrom tests.learn.scenes import make_recipe\n"
+        "from geoseg.learn.train import train\n"
+        "train(sys.argv[1], make_recipe(steps=4, dropout=0.0), out=sys.argv[2], device='cpu', "
+        "devices=2)\n")
+    subprocess.run([sys.executable, script, str(plan.path), str(tmp_path / "m.safetensors")],
+                   cwd=Path(__file__).parents[2], check=True, timeout=240,
+                   env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])})
+    assert Model.load(tmp_path / "m.safetensors").card.training["steps"] == 4
+
+
+def test_overlapping_classes_train_on_one_band_each(tmp_path):
+    from geoseg.geo.grid import Grid
+    from geoseg.geo.legend import Legend
+    from geoseg.geo.raster import open_raster
+    from geoseg.geo.writing import raster_writer
+    from geoseg.samples.chips import plan_chips
+    from tests.learn.scenes import make_scene
+
+    image, exclusive = make_scene(tmp_path)
+    recipe = make_recipe("overlapping", steps=30, validate_every=30, learning_rate=5e-3)
+    with open_raster(exclusive) as dataset:
+        water, grid = dataset.read(1), Grid.of(dataset)
+    with raster_writer(tmp_path / "bands.tif", grid, count=2, dtype="uint8", nodata=255,
+                       legend=Legend(recipe.legend.classes, overlapping=True)) as write:
+        write(np.stack([np.ones_like(water), water]), grid.window)
+    plan = plan_chips(image, tmp_path / "bands.tif", size=32, block=2, out=tmp_path / "c.gpkg")
+    model = train(plan, recipe, out=tmp_path / "m.safetensors", device="cpu")
+    assert set(model.card.thresholds) == {"land", "water"}
+    values = np.full((1, 3, 32, 32), 1400, np.uint16)
+    probabilities = model.probabilities(values, np.ones_like(values, bool))
+    assert probabilities[0, 0].mean() > 0.7
+    assert torch.is_tensor(model.logits(torch.zeros(1, 3, 32, 32)))

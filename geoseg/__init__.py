@@ -24,8 +24,9 @@ _PUBLIC = {
     "polygonize": "geoseg.maps.polygons",
     "trace_coastline": "geoseg.maps.coastline",
     "evaluate": "geoseg.maps.evaluate",
+    "overview": "geoseg.maps.overview",
     "run": "geoseg.chain",
-    "info": "geoseg.info",
+    "info": "geoseg.describe",
     "Legend": "geoseg.geo.legend",
     "Grid": "geoseg.geo.grid",
     "GeosegError": "geoseg.errors",
@@ -36,16 +37,17 @@ __all__ = ["__version__", *_PUBLIC]
 
 if TYPE_CHECKING:
     from geoseg.chain import run as run
+    from geoseg.describe import info as info
     from geoseg.errors import Cancelled as Cancelled
     from geoseg.errors import GeosegError as GeosegError
     from geoseg.geo.grid import Grid as Grid
     from geoseg.geo.legend import Legend as Legend
-    from geoseg.info import info as info
     from geoseg.learn.model import Model as Model
     from geoseg.learn.train import train as train
     from geoseg.maps.classify import classify as classify
     from geoseg.maps.coastline import trace_coastline as trace_coastline
     from geoseg.maps.evaluate import evaluate as evaluate
+    from geoseg.maps.overview import overview as overview
     from geoseg.maps.polygons import polygonize as polygonize
     from geoseg.maps.predict import predict as predict
     from geoseg.recipe import Recipe as Recipe

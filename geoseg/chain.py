@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import geoseg
 from geoseg.errors import GeosegError, OutputError, RasterError, SourceError
 from geoseg.geo.grid import Grid
 from geoseg.geo.ground import Bounds
-from geoseg.geo.output import write_text
+from geoseg.geo.output import making_folder, write_text
 from geoseg.geo.raster import open_raster
 from geoseg.progress import Progress, part, silent
 from geoseg.recipe import Recipe
@@ -67,8 +67,9 @@ def run(recipe: Recipe | str | Path, *, image: str | Path, out: str | Path,
         raise OutputError(folder, "is a file", "Name a folder")
     with open_raster(image) as dataset:
         Grid.of(dataset, georeferenced=recipe.georeferenced)
-    return _Chain(recipe, Path(image), folder, aoi, osm, tuple(labels), device, overwrite,
-                  progress).run()
+    with making_folder(folder):
+        return _Chain(recipe, Path(image), folder, aoi, osm, tuple(labels), device, overwrite,
+                      progress).run()
 
 
 @dataclass
@@ -85,40 +86,30 @@ class _Chain:
 
     def run(self) -> ChainResult:
         """Make, or keep, one product after the other."""
-        from geoseg.learn.train import train
-        from geoseg.maps.classify import classify
-        from geoseg.maps.evaluate import evaluate
-        from geoseg.maps.overview import overview
-        from geoseg.maps.polygons import polygonize
-        from geoseg.maps.predict import predict
-        from geoseg.samples.chips import plan_chips
-        from geoseg.samples.labels import burn_labels
-
-        self._steps = _Steps(self.folder, self.recipe, self.overwrite, self.progress)
+        self._steps = _Steps(self.folder, self.overwrite, self.progress)
         step, recipe, settings = self._steps.make, self.recipe, self.recipe.map
-        sources = self._sources()
-        labels = step("labels", "labels.tif", 0.02, 0.06, burn_labels, sources, recipe,
+        labels = step("labels", "labels.tif", 0.06, "burn_labels", self._sources(),
+                      recipe.without("image", "chips", "augment", "train"),
                       like=self.image, within=self.aoi)
-        chips = step("chips", "chips.gpkg", 0.06, 0.08, plan_chips, self.image, labels,
-                     recipe=recipe)
-        model = step("model", "model.safetensors", 0.08, 0.84, train, chips, recipe,
+        chips = step("chips", "chips.gpkg", 0.08, "plan_chips", self.image, labels,
+                     recipe=recipe.without("augment", "train"))
+        model = step("model", "model.safetensors", 0.84, "train", chips, recipe,
                      device=self.device)
-        proba = step("probabilities", "probabilities.tif", 0.84, 0.92, predict, model, self.image,
-                     device=self.device)
-        classes = step("classes", "classes.tif", 0.92, 0.93, classify, proba,
+        proba = step("probabilities", "probabilities.tif", 0.92, "predict", model, self.image,
+                     device=self.device, **recipe.predict.model_dump())
+        classes = step("classes", "classes.tif", 0.93, "classify", proba,
                        threshold=settings.threshold, min_area=settings.min_area)
-        polygons = step("polygons", "polygons.gpkg", 0.93, 0.95, polygonize, classes, proba=proba,
+        polygons = step("polygons", "polygons.gpkg", 0.95, "polygonize", classes, proba=proba,
                         simplify=settings.simplify)
         coastline = self._coastline(proba)
-        step("report", "report.html", 0.96, 0.99, evaluate, model, chips, split="test")
-        step("overview", "overview.png", 0.99, 1.0, overview, self.image, labels=labels,
+        step("report", "report.html", 0.99, "evaluate", model, chips, split="test",
+             device=self.device)
+        step("overview", "overview.png", 1.0, "overview", self.image, labels=labels,
              classes=classes, polygons=polygons, coastline=coastline)
         self.progress(1.0, "finished")
         return ChainResult(self._steps.products)
 
     def _sources(self) -> list[str | Path]:
-        from geoseg.sources.osm import fetch_osm
-
         sources = list(self.labels)
         is_extract = self.osm is not None and Path(self.osm).suffix in _OSM_EXTRACTS
         if self.osm is not None and not is_extract:
@@ -129,18 +120,18 @@ class _Chain:
             raise SourceError(self.image, "has no georeference, so OpenStreetMap cannot be laid "
                               "over it", "Give labels")
         area = self.aoi if self.aoi is not None else _bounds_in_degrees(self.image)
-        return [*sources, self._steps.make("osm", "osm.gpkg", 0.0, 0.02, fetch_osm, area,
-                                           self.recipe, file=self.osm)]
+        recipe = self.recipe.without("labels", "image", "chips", "augment", "train")
+        return [*sources, self._steps.make("osm", "osm.gpkg", 0.02, "fetch_osm", area, recipe,
+                                           file=self.osm)]
 
     def _coastline(self, proba: Path) -> Path | None:
-        from geoseg.maps.coastline import trace_coastline
-
-        if self.recipe.map.water is None:
+        settings = self.recipe.map
+        if settings.water is None:
             return None
         try:
-            return self._steps.make("coastline", "coastline.gpkg", 0.95, 0.96, trace_coastline,
-                                    proba, water=self.recipe.map.water,
-                                    smooth=self.recipe.map.smooth)
+            return self._steps.make("coastline", "coastline.gpkg", 0.96, "trace_coastline", proba,
+                                    water=settings.water, smooth=settings.smooth,
+                                    min_length=settings.min_length)
         except RasterError as error:
             _log.warning("No coastline: %s", error)
             return None
@@ -149,32 +140,36 @@ class _Chain:
 class _Steps:
     """Runs steps, and keeps the record of which are finished with which inputs."""
 
-    def __init__(self, folder: Path, recipe: Recipe, overwrite: bool, progress: Progress) -> None:
+    def __init__(self, folder: Path, overwrite: bool, progress: Progress) -> None:
         self.products: dict[str, Path] = {}
-        self._folder, self._recipe, self._progress = folder, recipe, progress
-        folder.mkdir(parents=True, exist_ok=True)
+        self._folder, self._progress, self._done = folder, progress, 0.0
         self._record: dict[str, dict[str, str]] = {}
         if (folder / _RECORD).exists() and not overwrite:
             self._record = _read_record(folder / _RECORD)
 
-    def make(self, name: str, product: str, start: float, stop: float,
-             verb: Callable[..., object], *inputs: Any, **settings: Any) -> Path:  # noqa: ANN401
-        """Run a verb that writes `product`, unless that was done before with the same inputs."""
+    def make(self, name: str, product: str, stop: float, verb: str, *inputs: Any,  # noqa: ANN401
+             **settings: Any) -> Path:  # noqa: ANN401
+        """Run a public verb that writes `product`, unless that was done with the same inputs.
+
+        Verbs are given by name, so that a step that is kept loads nothing.
+        """
+        start, self._done = self._done, stop
         path = self._folder / product
         fingerprint = _fingerprint(name, inputs, settings)
         known = self._record.get(name, {})
         if known.get("finished") == fingerprint and path.exists():
             self._progress(stop, f"{name}: kept from before")
         else:
-            begun = known.get("begun") == fingerprint
-            self._write(name, {"begun": fingerprint})
             if name == "model":
+                begun = known.get("begun") == fingerprint
+                self._write(name, {"begun": fingerprint})
                 run_folder = self._folder / "training"
                 settings |= {"run_dir": run_folder,
                              "resume": begun and (run_folder / "state.safetensors").exists()}
             report = part(self._progress, start, stop)
-            verb(*inputs, out=path, overwrite=True,
-                 progress=lambda done, message: report(done, f"{name}: {message}"), **settings)
+            getattr(geoseg, verb)(
+                *inputs, out=path, overwrite=True,
+                progress=lambda done, message: report(done, f"{name}: {message}"), **settings)
             self._write(name, {"finished": fingerprint})
         self.products[name] = path
         return path
@@ -204,7 +199,7 @@ def _describe(value: object) -> str:
     if isinstance(value, list | tuple):
         return f"[{','.join(_describe(item) for item in value)}]"
     if isinstance(value, Recipe):
-        return json.dumps(value.to_dict(), sort_keys=True)
+        return json.dumps(value.without("predict", "map").to_dict(), sort_keys=True)
     if isinstance(value, str | Path) and Path(value).is_file():
         stat = Path(value).stat()
         return f"{Path(value).resolve()} {stat.st_size} {stat.st_mtime_ns}"

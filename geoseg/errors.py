@@ -45,7 +45,7 @@ class Cancelled(GeosegError):
     """Raised inside a progress callback to stop a verb; everything half-made is removed."""
 
     def __init__(self, subject: str = "geoseg", found: str = "was cancelled",
-                 cure: str = "Nothing was written; start again when you like") -> None:
+                 cure: str = "Nothing half-made was left; start again when you like") -> None:
         super().__init__(subject, found, cure)
 
 

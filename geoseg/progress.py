@@ -71,4 +71,6 @@ class ConsoleBar:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
                  trace: TracebackType | None) -> None:
         if self._bar is not None:
+            # A bar that stands still would only distract from the error below it.
+            self._bar.live.transient = kind is not None
             self._bar.stop()

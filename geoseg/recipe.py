@@ -133,10 +133,16 @@ class TrainRecipe(_Section):
     """Network, loss and schedule."""
 
     network: str = "unet"
-    """Architecture by its segmentation-models-pytorch name: unet, unetplusplus, fpn,
-    deeplabv3plus, segformer, ..."""
+    """Architecture by its segmentation-models-pytorch name (unet, unetplusplus, fpn,
+    deeplabv3plus, segformer, ...), or `classic-unet`, the plain U-Net without an encoder made for
+    photographs."""
     encoder: str = "resnet18"
     """Encoder by its smp or timm (`tu-...`) name."""
+    depth: Annotated[int, Field(ge=3, le=5)] = 5
+    """Stages of the encoder, or levels of a classic-unet. Fewer make a smaller network that sees less far and learns less by
+    heart: better with few scenes, or where a pixel's surroundings say little."""
+    width: Annotated[int, Field(ge=4, le=128)] = 32
+    """Channels of the first level of a classic-unet; 64 in the original."""
     pretrained: bool = True
     """Start the encoder from ImageNet weights where they can be fetched."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
@@ -153,7 +159,10 @@ class TrainRecipe(_Section):
     steps: Annotated[int, Field(ge=1)] = 2000
     """Optimiser steps."""
     batch: Annotated[int, Field(ge=1)] = 8
-    """Chips per step and device."""
+    """Crops per step and device."""
+    crop: Annotated[int, Field(ge=32, le=4096, multiple_of=32)] | None = None
+    """Side in pixels of the crops given to the network; the chip size if not given. Larger crops
+    show more surroundings where training chips lie side by side."""
     learning_rate: Positive = 1e-3
     """Peak of the one-cycle schedule."""
     encoder_factor: Positive = 0.1
@@ -196,6 +205,8 @@ class MapRecipe(_Section):
     """Tolerance of polygon simplification: metres, or pixels in pixel space."""
     water: str | None = None
     """Class whose edge is the coastline; no coastline is traced without it."""
+    min_length: Annotated[float, Field(ge=0)] = 0.0
+    """Shorter coastlines are dropped: metres, or pixels in pixel space."""
     smooth: Annotated[float, Field(ge=0, le=10)] = 1.0
     """Standard deviation in pixels of the smoothing before the coastline is traced."""
 
@@ -251,6 +262,15 @@ class Recipe(_Section):
         return Legend(tuple(LegendClass(value, item.name, item.color.lower())
                             for value, item in enumerate(self.classes)),
                       overlapping=self.task == "overlapping")
+
+    def without(self, *sections: str) -> Recipe:
+        """Return the recipe with the named sections at their defaults.
+
+        Two recipes that agree without the sections that a step does not use make the same product
+        in that step.
+        """
+        return self.model_copy(update={
+            name: type(self).model_fields[name].get_default() for name in sections})
 
     @classmethod
     def read(cls, source: str | Path) -> Recipe:

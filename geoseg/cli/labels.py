@@ -25,11 +25,13 @@ from geoseg.cli.common import (
               help="Read this .osm or .pbf extract instead of asking a server.")
 @click.option("--endpoint", default="https://overpass-api.de/api", show_default=True,
               help="Overpass server.")
+@click.option("--cache", type=click.Path(path_type=Path), metavar="FOLDER",
+              help="Folder in which replies of the server are kept and looked up.")
 @click.option("--max-area", "max_area_km2", default=2500.0, show_default=True,
               help="Largest area in km² to ask a server for.")
 @overwrite_option
 def fetch_osm(aoi: str, recipe: str, out: Path, file: Path | None, endpoint: str,
-              max_area_km2: float, overwrite: bool) -> None:
+              cache: Path | None, max_area_km2: float, overwrite: bool) -> None:
     """Fetch the OpenStreetMap features that RECIPE names, inside AOI.
 
     AOI is a vector file, or "west,south,east,north" in degrees. The result has a column `class`.
@@ -41,7 +43,7 @@ def fetch_osm(aoi: str, recipe: str, out: Path, file: Path | None, endpoint: str
     with task("Fetch OSM") as progress:
         from geoseg.sources.osm import fetch_osm
 
-        path = fetch_osm(aoi, recipe, out=out, file=file, endpoint=endpoint,
+        path = fetch_osm(aoi, recipe, out=out, file=file, endpoint=endpoint, cache=cache,
                          max_area_km2=max_area_km2, overwrite=overwrite, progress=progress)
     done(path)
 

@@ -58,7 +58,7 @@ def info(file: Path, as_json: bool) -> None:
       geoseg info model.safetensors
     """
     with sentences():
-        from geoseg.info import describe, info
+        from geoseg.describe import describe, info
 
         facts = info(file)
     click.echo(json.dumps(facts, indent=1, ensure_ascii=False) if as_json else describe(facts))

@@ -117,9 +117,11 @@ def polygonize(classes: Path, out: Path, simplify: float, min_area: float, only:
 @click.option("--smooth", default=1.0, show_default=True,
               help="Standard deviation in pixels of the smoothing before tracing.")
 @click.option("--min-length", default=0.0, show_default=True, help="Drop shorter lines, in m.")
+@click.option("--simplify", default=0.1, show_default=True,
+              help="Largest distance in pixels by which the line may be simplified.")
 @overwrite_option
 def trace_coastline(proba: Path, water: tuple[str, ...], out: Path, smooth: float,
-                    min_length: float, overwrite: bool) -> None:
+                    min_length: float, simplify: float, overwrite: bool) -> None:
     """Trace the line between water and land, between the pixels.
 
     \b
@@ -130,7 +132,7 @@ def trace_coastline(proba: Path, water: tuple[str, ...], out: Path, smooth: floa
         from geoseg.maps.coastline import trace_coastline
 
         path = trace_coastline(proba, water=water, out=out, smooth=smooth, min_length=min_length,
-                               overwrite=overwrite, progress=progress)
+                               simplify=simplify, overwrite=overwrite, progress=progress)
     done(path)
 
 
@@ -140,8 +142,10 @@ def trace_coastline(proba: Path, water: tuple[str, ...], out: Path, smooth: floa
 @click.option("--split", default="test", show_default=True,
               type=click.Choice(["train", "val", "test"]), help="Which chips to score.")
 @out_option("Report (.html; a .json is written beside it)")
+@device_option
 @overwrite_option
-def evaluate(model: Path, chips: Path, split: str, out: Path, overwrite: bool) -> None:
+def evaluate(model: Path, chips: Path, split: str, out: Path, device: str,
+             overwrite: bool) -> None:
     """Score a model on chips that it was not trained on.
 
     \b
@@ -151,7 +155,7 @@ def evaluate(model: Path, chips: Path, split: str, out: Path, overwrite: bool) -
     with task("Evaluate") as progress:
         from geoseg.maps.evaluate import evaluate
 
-        scores = evaluate(model, chips, split=split, out=out, overwrite=overwrite,
-                          progress=progress)
+        scores = evaluate(model, chips, split=split, out=out, device=device,
+                          overwrite=overwrite, progress=progress)
     click.echo(scores.table())
     done(out)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyproj
+import shapely
 from affine import Affine
 from rasterio.crs import CRS
 from rasterio.windows import Window
@@ -26,9 +27,24 @@ PIXEL_SPACE_TAG = {"GEOSEG_SPACE": "pixels, no georeference"}
 
 
 def apply(transform: Affine, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return points (n,) taken through an affine transform; affine itself takes single points."""
+    """Return points taken through an affine transform; affine itself takes single points.
+
+    Args:
+        transform: The transform.
+        x: float, any shape: x, or columns.
+        y: float of the same shape: y, or rows.
+
+    Returns:
+        x and y of the results; equal points stay equal to the last bit.
+    """
     return (transform.a * x + transform.b * y + transform.c,
             transform.d * x + transform.e * y + transform.f)
+
+
+def apply_to_shapes(transform: Affine, shapes: np.ndarray) -> np.ndarray:
+    """Return shapely geometries (n,) taken through an affine transform, vertex by vertex."""
+    return np.asarray(shapely.transform(
+        shapes, lambda points: np.column_stack(apply(transform, points[:, 0], points[:, 1]))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +147,12 @@ class Grid:
         return float(np.sqrt(self.pixel_area))
 
     def require_same(self, other: Grid, name: str | Path, reference: str | Path) -> None:
-        """Check that another raster lies on this grid.
+        """Check that another raster lies on this grid, to a billionth of a CRS unit.
+
+        Args:
+            other: Grid of the other raster.
+            name: File of the other raster, for the message.
+            reference: File that has this grid, for the message.
 
         Raises:
             GridError: Size, CRS or transform differ.

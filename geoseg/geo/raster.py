@@ -18,7 +18,16 @@ from rasterio.windows import Window
 from geoseg.errors import RasterError
 
 _DRIVERS = ["GTiff", "PNG", "JPEG", "JP2OpenJPEG"]
+_DAMAGED = "The file is truncated or damaged; fetch or copy it again"
 _MAX_BLOCK_BYTES = 256 * 1024 * 1024
+
+
+@contextmanager
+def may_lack_georeference() -> Iterator[None]:
+    """Silence rasterio's warning of a missing georeference: `Grid.of` tells whether it matters."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        yield
 
 
 @contextmanager
@@ -27,6 +36,12 @@ def open_raster(path: str | Path) -> Iterator[DatasetReader]:
 
     GeoTIFF, PNG, JPEG and JPEG 2000 are opened by content; a virtual raster (VRT), which can point
     at any other file, only when its name ends in `.vrt`.
+
+    Args:
+        path: The file; neither an address nor one of GDAL's virtual paths.
+
+    Yields:
+        The open dataset.
 
     Raises:
         RasterError: The file is missing, not one of these formats, damaged, or complex-valued, or
@@ -38,8 +53,7 @@ def open_raster(path: str | Path) -> Iterator[DatasetReader]:
     drivers = ["VRT", *_DRIVERS] if path.suffix.lower() == ".vrt" else _DRIVERS
     with ExitStack() as stack:
         try:
-            with warnings.catch_warnings(), rasterio.Env():
-                warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            with may_lack_georeference(), rasterio.Env():
                 dataset = stack.enter_context(DatasetReader(str(path), driver=drivers))
         except RasterioError as error:
             raise RasterError(path, "cannot be opened as GeoTIFF, PNG, JPEG or JPEG 2000",
@@ -57,10 +71,25 @@ def _check_raster(dataset: DatasetReader, path: Path) -> None:
     if rows * columns * np.dtype(dataset.dtypes[0]).itemsize > _MAX_BLOCK_BYTES:
         raise RasterError(path, f"is stored in blocks of {columns} x {rows} px",
                           "Rewrite it with smaller tiles (gdal_translate -of COG)")
+    if dataset.driver == "GTiff" and _is_cut_off(dataset, path):
+        raise RasterError(path, "ends before its last pixels", _DAMAGED)
+
+
+def _is_cut_off(dataset: DatasetReader, path: Path) -> bool:
+    """Whether the last block of a GeoTIFF lies beyond the end of the file; costs no reading."""
+    rows, columns = dataset.block_shapes[-1]
+    last = f"{(dataset.width - 1) // columns}_{(dataset.height - 1) // rows}"
+    start, size = (dataset.get_tag_item(f"BLOCK_{fact}_{last}", "TIFF", bidx=dataset.count)
+                   for fact in ("OFFSET", "SIZE"))
+    return bool(start and size) and int(start) + int(size) > path.stat().st_size
 
 
 def image_bands(dataset: DatasetReader, bands: Sequence[int] | None) -> tuple[int, ...]:
     """Return the 1-based bands to use: those asked for, or all but an alpha band.
+
+    Args:
+        dataset: Open image.
+        bands: 1-based bands, in the order wanted; None for all.
 
     Raises:
         RasterError: A band does not exist, or the only band is a palette index.
@@ -106,28 +135,33 @@ def read(dataset: DatasetReader, window: Window, bands: Sequence[int],
     try:
         values = dataset.read(list(bands), **options,
                               resampling=Resampling.average if shrinks else Resampling.bilinear)
-        valid = _read_valid(dataset, bands, options)
+        valid = (dataset.read_masks(list(bands), **options).astype(bool)
+                 if _has_mask(dataset, bands) else np.broadcast_to(True, values.shape))
     except RasterioError as error:
-        raise RasterError(dataset.name, f"cannot be read at column {inside.col_off}, row "
-                          f"{inside.row_off}", "The file is truncated or damaged; fetch or copy "
-                          "it again") from error
+        raise damaged(dataset.name, inside) from error
     if np.issubdtype(values.dtype, np.floating):
-        finite = np.isfinite(values)
-        valid = finite if valid is None else valid & finite
-    if valid is None:
-        valid = np.broadcast_to(True, values.shape)
+        valid = valid & np.isfinite(values)
     if padding is not None:
         values = np.pad(values, padding, mode="reflect")
         valid = np.pad(valid, padding, mode="reflect")
     return values, valid
 
 
-def _read_valid(dataset: DatasetReader, bands: Sequence[int],
-                options: dict[str, Any]) -> np.ndarray | None:
-    flags = [dataset.mask_flag_enums[band - 1] for band in bands]
-    if all(MaskFlags.all_valid in flag for flag in flags):
-        return None
-    return dataset.read_masks(list(bands), **options).astype(bool)  # type: ignore[no-any-return]
+def _has_mask(dataset: DatasetReader, bands: Sequence[int]) -> bool:
+    """Whether nodata, alpha or a mask of the file can void a value of some bands."""
+    return not all(MaskFlags.all_valid in dataset.mask_flag_enums[band - 1] for band in bands)
+
+
+def may_lack_data(dataset: DatasetReader, bands: Sequence[int]) -> bool:
+    """Whether a value of some bands (1-based) can be invalid, as `read` defines it."""
+    return _has_mask(dataset, bands) or any(
+        np.issubdtype(dataset.dtypes[band - 1], np.floating) for band in bands)
+
+
+def damaged(path: str | Path, window: Window) -> RasterError:
+    """Return the error for a file whose pixels cannot be read in a window."""
+    return RasterError(path, f"cannot be read at column {window.col_off}, row {window.row_off}",
+                       _DAMAGED)
 
 
 def valid_pixels(valid: np.ndarray, values: np.ndarray) -> np.ndarray:

@@ -9,15 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from geoseg.errors import OutputError, SourceError
+from geoseg.errors import SourceError
 from geoseg.geo.ground import Bounds
-from geoseg.geo.output import replacing
+from geoseg.geo.output import not_written, replacing
 
 if TYPE_CHECKING:
     import geopandas as gpd
     import pyproj
 
 VECTOR_SUFFIXES = (".gpkg", ".fgb", ".geojson", ".parquet")
+"""File name endings of the vector files that geoseg writes."""
+
 OSM_SUFFIXES = (".osm", ".pbf")
 """File name endings of OpenStreetMap extracts."""
 
@@ -33,7 +35,7 @@ def split_layer(source: str | Path) -> tuple[Path, str | None]:
 
 
 def layers(path: Path) -> list[str]:
-    """Return the names of the spatial layers of a vector file.
+    """Return the names of the layers of a vector file that have geometries; maybe none.
 
     Raises:
         SourceError: The file is missing or is no vector file.
@@ -41,10 +43,10 @@ def layers(path: Path) -> list[str]:
     import pyogrio
     from pyogrio.errors import DataSourceError
 
-    if path.suffix.lower() == ".parquet":
-        return [path.stem]
     if not path.is_file():
         raise SourceError(path, "does not exist", "Check the path")
+    if path.suffix.lower() == ".parquet":
+        return [path.stem]
     try:
         return [str(name) for name, kind in pyogrio.list_layers(path) if kind is not None]
     except DataSourceError as error:
@@ -70,6 +72,10 @@ class LayerSummary:
 def summarize_layer(path: Path, layer: str) -> LayerSummary:
     """Return CRS, size, extent and columns of a layer.
 
+    Args:
+        path: The file.
+        layer: The layer, by name.
+
     Raises:
         SourceError: The file or layer cannot be read.
     """
@@ -83,6 +89,7 @@ def summarize_layer(path: Path, layer: str) -> LayerSummary:
         names = tuple(str(name) for name in frame.columns if name != frame.geometry.name)
         bounds = tuple(float(value) for value in frame.total_bounds)
         return LayerSummary(frame.crs, len(frame), _finite(bounds), names)
+    _check_layer(path, layer)
     is_osm = path.suffix.lower() in OSM_SUFFIXES
     try:
         with _quiet():
@@ -103,7 +110,11 @@ def read_layer(path: Path, layer: str | None = None, *, bounds: Bounds | None = 
     Args:
         path: The file.
         layer: The layer, or None for the first.
-        bounds: If given, only features that come near these bounds are read, in the layer's CRS.
+        bounds: (left, bottom, right, top) in the layer's CRS; if given, only features that meet
+            them are read.
+
+    Returns:
+        The features with all attributes, in the layer's CRS, which may be None.
 
     Raises:
         SourceError: The file or layer cannot be read.
@@ -112,21 +123,26 @@ def read_layer(path: Path, layer: str | None = None, *, bounds: Bounds | None = 
     import pyogrio
     from pyogrio.errors import DataLayerError, DataSourceError
 
+    _check_layer(path, layer)
     if path.suffix.lower() == ".parquet":
         try:
             frame = gpd.read_parquet(path)
         except (OSError, ValueError) as error:
             raise SourceError(path, "cannot be read as GeoParquet", "Check the file") from error
         return frame if bounds is None else frame.cx[bounds[0]:bounds[2], bounds[1]:bounds[3]]
-    available = layers(path)
-    if layer is not None and layer not in available:
-        raise SourceError(path, f"has no layer {layer!r} (it has {', '.join(available)})",
-                          "Choose one of these")
     try:
         with _quiet():
             return pyogrio.read_dataframe(path, layer=layer, on_invalid="ignore", bbox=bounds)
     except (DataSourceError, DataLayerError) as error:
         raise _damaged(path) from error
+
+
+def _check_layer(path: Path, layer: str | None) -> None:
+    """Check that a file is a vector file and, if a layer is named, that it is there."""
+    available = layers(path)
+    if layer is not None and layer not in available:
+        raise SourceError(path, f"has no layer {layer!r} (it has {', '.join(available)})",
+                          "Choose one of these")
 
 
 def _finite(bounds: tuple[float, ...]) -> Bounds | None:
@@ -160,8 +176,8 @@ def write_layer(frame: gpd.GeoDataFrame, path: Path, *, layer: str,
                 metadata: Mapping[str, str] | None = None) -> None:
     """Write features to a new file: GeoPackage, FlatGeobuf, GeoJSON or GeoParquet by its ending.
 
-    The file is counted again before it takes its name. GeoJSON is written in WGS 84, as its
-    standard demands.
+    The features on disk are counted before the file takes its name. GeoJSON is written in WGS 84,
+    as its standard (RFC 7946) demands.
 
     Args:
         frame: The features.
@@ -172,28 +188,14 @@ def write_layer(frame: gpd.GeoDataFrame, path: Path, *, layer: str,
     Raises:
         OutputError: The system refused to write.
     """
-    import pyogrio
-    from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, GeometryError
-
     suffix = path.suffix.lower()
+    if suffix == ".geojson" and frame.crs is not None:
+        frame = frame.to_crs("EPSG:4326")
     with replacing(path) as part:
         if suffix == ".parquet":
             frame.to_parquet(part, compression="zstd")
-            return
-        if suffix == ".geojson" and frame.crs is not None:
-            frame = frame.to_crs("EPSG:4326")
-        try:
-            with _no_crs_warnings():
-                pyogrio.write_dataframe(frame, part, layer=layer, driver=_DRIVERS[suffix],
-                                        layer_metadata=dict(metadata or {}) if suffix == ".gpkg"
-                                        else None)
-            written = pyogrio.read_info(part)["features"]
-        except (DataSourceError, DataLayerError, FeatureError, GeometryError) as error:
-            raise OutputError(path, "could not be written", "Free some space or choose another "
-                              "folder") from error
-        if written not in (len(frame), -1):
-            raise OutputError(path, f"took only {written} of {len(frame)} features",
-                              "Free some space or choose another folder")
+        else:
+            _write({layer: frame}, part, path, metadata if suffix == ".gpkg" else None)
 
 
 def write_layers(frames: Mapping[str, gpd.GeoDataFrame], path: Path, *,
@@ -209,20 +211,26 @@ def write_layers(frames: Mapping[str, gpd.GeoDataFrame], path: Path, *,
     Raises:
         OutputError: The system refused to write.
     """
+    with replacing(path) as part:
+        _write(frames, part, path, metadata)
+
+
+def _write(frames: Mapping[str, gpd.GeoDataFrame], part: Path, path: Path,
+           metadata: Mapping[str, str] | None) -> None:
+    """Write layers to `part`, which will become `path`, and count what arrived."""
     import pyogrio
     from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, GeometryError
 
-    notes = dict(metadata or {})
-    with replacing(path) as part:
-        try:
-            for layer, frame in frames.items():
-                with _no_crs_warnings():
-                    pyogrio.write_dataframe(frame, part, layer=layer, driver="GPKG",
-                                            layer_metadata=notes)
-            written = {name: pyogrio.read_info(part, layer=name)["features"] for name in frames}
-        except (DataSourceError, DataLayerError, FeatureError, GeometryError) as error:
-            raise OutputError(path, "could not be written", "Free some space or choose another "
-                              "folder") from error
-        if written != {name: len(frame) for name, frame in frames.items()}:
-            raise OutputError(path, "did not take all features",
-                              "Free some space or choose another folder")
+    written = 0
+    try:
+        for layer, frame in frames.items():
+            with _no_crs_warnings():
+                pyogrio.write_dataframe(frame, part, layer=layer,
+                                        driver=_DRIVERS[path.suffix.lower()],
+                                        layer_metadata=dict(metadata) if metadata else None)
+            written += pyogrio.read_info(part, layer=layer, force_feature_count=True)["features"]
+    except (DataSourceError, DataLayerError, FeatureError, GeometryError) as error:
+        raise not_written(path) from error
+    total = sum(len(frame) for frame in frames.values())
+    if written != total:
+        raise not_written(path, f"took only {written} of {total} features")

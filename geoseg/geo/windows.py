@@ -77,6 +77,12 @@ def grow(window: Window, margin: int, height: int, width: int
          ) -> tuple[Window, tuple[slice, slice]]:
     """Grow a window by a margin on each side, cut to the raster.
 
+    Args:
+        window: Whole-pixel window inside the raster.
+        margin: Pixels to grow by on each side.
+        height: Rows of the raster.
+        width: Columns of the raster.
+
     Returns:
         The grown window, and the (rows, columns) slices that cut the original out of it.
     """

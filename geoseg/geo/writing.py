@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,13 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import rasterio
 import rasterio.shutil
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
-from geoseg.errors import OutputError
 from geoseg.geo.grid import PIXEL_SPACE_TAG, Grid
 from geoseg.geo.legend import Legend
-from geoseg.geo.output import replacing
+from geoseg.geo.output import not_written, replacing
+from geoseg.geo.raster import may_lack_georeference
 
 if TYPE_CHECKING:
     from rasterio.io import DatasetWriter
@@ -64,7 +63,8 @@ def raster_writer(path: Path, grid: Grid, *, count: int, dtype: str, nodata: flo
             written.
     """
     written: list[tuple[Window, int]] = []
-    with replacing(path) as part, _draft_beside(part) as draft, _no_georeference_warnings():
+    with replacing(path) as part, may_lack_georeference():
+        draft = part.with_name(f"{part.name}.draft.tif")
         with _refusals(path), _create(draft, grid, count, dtype, nodata) as dataset:
             _describe(dataset, legend, band_names, scale,
                       {**(tags or {}), **({} if grid.is_georeferenced else PIXEL_SPACE_TAG)})
@@ -111,8 +111,7 @@ def _compare(part: Path, written: Sequence[tuple[Window, int]], path: Path) -> N
     with rasterio.open(part) as dataset:
         for window, checksum in written:
             if zlib.crc32(dataset.read(window=window).tobytes()) != checksum:
-                raise OutputError(path, "was damaged while it was written",
-                                  "Free some space or choose another folder")
+                raise not_written(path, "was damaged while it was written")
 
 
 @contextmanager
@@ -120,23 +119,4 @@ def _refusals(path: Path) -> Iterator[None]:
     try:
         yield
     except RasterioError as error:
-        raise OutputError(path, "could not be written",
-                          "Free some space or choose another folder") from error
-
-
-@contextmanager
-def _no_georeference_warnings() -> Iterator[None]:
-    """Images in pixel space are meant to have no georeference."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        yield
-
-
-@contextmanager
-def _draft_beside(part: Path) -> Iterator[Path]:
-    """Give a second temporary name, removed at the end."""
-    draft = part.with_name(f"{part.name}.draft.tif")
-    try:
-        yield draft
-    finally:
-        draft.unlink(missing_ok=True)
+        raise not_written(path) from error

@@ -56,6 +56,8 @@ class NetworkCard(_Part):
     classes: Annotated[int, Field(ge=1, le=255)]
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     detail: Annotated[int, Field(ge=0, le=256)] = 0
+    depth: Annotated[int, Field(ge=3, le=5)] = 5
+    width: Annotated[int, Field(ge=4, le=128)] = 32
 
 
 class ModelCard(_Part):

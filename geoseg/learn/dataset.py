@@ -18,7 +18,7 @@ from geoseg.geo.raster import open_raster, read, valid_pixels
 from geoseg.learn.card import BandCard
 from geoseg.learn.scaling import scale
 from geoseg.recipe import AugmentRecipe
-from geoseg.samples.augment import Sample, relight, resample, turn
+from geoseg.samples.augment import Sample, pad, relight, resample, turn
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -83,7 +83,7 @@ class TrainingCrops:
         chips: The training rows of a chip plan.
         bands: Cards of the bands to read.
         augment: Random changes.
-        size: Side of the crop given to the network, in pixels.
+        size: Side in pixels of the crops given to the network.
         seed: Seed.
     """
 
@@ -118,17 +118,23 @@ class TrainingCrops:
         random = np.random.default_rng([self._seed, step, index])
         chip = int(random.choice(len(self._chance), p=self._chance))
         scene, label = self._places[chip]
-        window = self.draw_window(chip, random)
+        window, side = self.draw_window(chip, random)
         sample = read_sample(self._scenes, scene, label, window, self._bands)
         limit = self._augment.rotation
-        sample = resample(sample, self._size, random.uniform(-limit, limit) if limit else 0.0)
+        sample = resample(sample, side, random.uniform(-limit, limit) if limit else 0.0)
+        sample = pad(sample, self._size)
         image, valid, labels = turn(sample, self._augment.turns, random)
         image = relight(image, self._gains, self._augment, random)
         image[:, ~valid] = 0
         return image, np.ascontiguousarray(labels)
 
-    def draw_window(self, chip: int, random: np.random.Generator) -> Window:
-        """Draw a square window near a chip, inside the scene's training area."""
+    def draw_window(self, chip: int, random: np.random.Generator) -> tuple[Window, int]:
+        """Draw a square window near a chip, inside the scene's training area.
+
+        Returns:
+            The window, and the side in pixels to resample it to: that of a crop, unless no square
+            of the wanted size was found; then the window lies in the chip and keeps its size.
+        """
         column, row, width, height = self._boxes[chip]
         area = self._areas[self._places[chip, 0]]
         low, high = np.log(self._augment.scale)
@@ -137,8 +143,8 @@ class TrainingCrops:
             left = round(column + random.uniform(0, 1) * width - side / 2)
             top = round(row + random.uniform(0, 1) * height - side / 2)
             if area.covers(shapely.box(left, top, left + side, top + side)):
-                return Window(left, top, side, side)
-        side = min(width, height, max(1, round(self._size * float(np.exp(min(low, 0.0))))))
+                return Window(left, top, side, side), self._size
+        side = min(width, height, self._size)
         left = column + int(random.integers(width - side + 1))
         top = row + int(random.integers(height - side + 1))
-        return Window(left, top, side, side)
+        return Window(left, top, side, side), side

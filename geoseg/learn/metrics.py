@@ -18,6 +18,7 @@ from geoseg.learn.thresholds import (
     PrecisionRecall,
     Reliability,
     average_precision,
+    best_division,
     best_threshold,
     confusion_at,
     precision_recall,
@@ -211,6 +212,17 @@ class Tally:
         found = {item.name: best_threshold(*self.histograms[item.value, ::-1])
                  for item in self.legend}
         return {name: value for name, value in found.items() if value is not None}
+
+    def map_thresholds(self) -> dict[str, float]:
+        """Return the thresholds that a map should be made with.
+
+        For overlapping classes those of `best_thresholds`; for two exclusive classes that of the
+        second, where the mean IoU of both is highest; none for more.
+        """
+        if self.legend.overlapping:
+            return self.best_thresholds()
+        found = (best_division(*self.histograms[1, ::-1]) if len(self.legend) == 2 else None)
+        return {} if found is None else {self.legend.names[1]: found}
 
     def reliability(self) -> Reliability:
         """Return the reliability diagram.

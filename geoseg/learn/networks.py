@@ -1,4 +1,4 @@
-"""Networks by name, from segmentation-models-pytorch."""
+"""Networks by name: those of segmentation-models-pytorch, and the classic U-Net."""
 
 from __future__ import annotations
 
@@ -11,8 +11,12 @@ from torch import Tensor, nn
 
 from geoseg.errors import RecipeError
 from geoseg.learn.card import NetworkCard
+from geoseg.learn.classic import ClassicUnet
 
 _log = logging.getLogger("geoseg")
+CLASSIC = "classic-unet"
+"""Name of the plain U-Net, which takes no encoder and no detail branch."""
+_DECODER = (256, 128, 64, 32, 16)
 
 
 def build_network(card: NetworkCard, *, pretrained: bool = False) -> nn.Module:
@@ -30,9 +34,12 @@ def build_network(card: NetworkCard, *, pretrained: bool = False) -> nn.Module:
     Raises:
         RecipeError: Unknown architecture or encoder, or a pair that does not go together.
     """
+    if card.architecture == CLASSIC:
+        return ClassicUnet(card.bands, card.classes, card.width, card.depth, card.dropout)
     if card.architecture not in smp.MODEL_ARCHITECTURES_MAPPING:
+        known = ", ".join([CLASSIC, *smp.MODEL_ARCHITECTURES_MAPPING])
         raise RecipeError("train.network", f"{card.architecture!r} is not known",
-                          f"Use one of {', '.join(smp.MODEL_ARCHITECTURES_MAPPING)}")
+                          f"Use one of {known}")
     if not card.encoder.startswith("tu-") and card.encoder not in smp.encoders.encoders:
         raise RecipeError("train.encoder", f"{card.encoder!r} is not known",
                           "Use an encoder of segmentation-models-pytorch, such as resnet34 or "
@@ -50,13 +57,15 @@ def build_network(card: NetworkCard, *, pretrained: bool = False) -> nn.Module:
 
 
 def _create(card: NetworkCard, weights: str | None) -> nn.Module:
+    shallow = {} if card.depth == len(_DECODER) else {
+        "encoder_depth": card.depth, "decoder_channels": _DECODER[-card.depth:]}
     try:
         network: nn.Module = smp.create_model(
             card.architecture, card.encoder, encoder_weights=weights, in_channels=card.bands,
-            classes=card.classes)
+            classes=card.classes, **shallow)
     except (TypeError, AttributeError, RuntimeError) as error:
         raise RecipeError(f"{card.architecture} with {card.encoder}", f"cannot be built ({error})",
-                          "Choose another encoder for this network") from error
+                          "Choose another encoder or depth for this network") from error
     if card.dropout:
         head = network.get_submodule("segmentation_head")
         network.segmentation_head = nn.Sequential(nn.Dropout2d(card.dropout), head)

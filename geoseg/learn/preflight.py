@@ -13,8 +13,10 @@ from rasterio.windows import Window
 import geoseg
 from geoseg.errors import PlanError, TrainingError
 from geoseg.geo.grid import Grid
+from geoseg.geo.legend import IGNORE
 from geoseg.geo.raster import image_bands, open_raster, read, valid_pixels
 from geoseg.learn.card import BandCard, ClassCard, ModelCard, NetworkCard
+from geoseg.learn.dataset import Scenes, read_label
 from geoseg.learn.scaling import Statistics
 from geoseg.progress import Progress, track
 from geoseg.recipe import Recipe
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("geoseg")
 _STATISTICS_CHIPS = 400
+_NEEDED = {"train": "training", "val": "validation"}
 
 
 def check_plan(plan: ChipPlan, recipe: Recipe) -> None:
@@ -40,18 +43,35 @@ def check_plan(plan: ChipPlan, recipe: Recipe) -> None:
         raise PlanError(subject, f"holds the classes {', '.join(plan.legend.names)}, but recipe "
                         f"{recipe.name} has {', '.join(recipe.legend.names)}",
                         "Burn labels and plan chips again with this recipe")
-    for split, meaning in (("train", "training"), ("val", "validation")):
+    for split, meaning in _NEEDED.items():
         if plan.rows(split).empty:
             raise PlanError(subject, f"has no {meaning} chips",
                             "Plan again with a share for it, smaller chips or more scenes")
     shares = plan.shares("train")
     for name, share in zip(plan.legend.names, shares, strict=True):
         if share == 0:
-            _log.warning("Class %r does not occur in the training chips; the model cannot learn "
-                         "it.", name)
+            _log.warning("%s: no training chip shows class %r, so the model cannot learn it. Plan "
+                         "over a larger area, or take the class out of the recipe.", subject, name)
     if (shares > 0).sum() < (1 if recipe.task == "overlapping" else 2):
         raise PlanError(subject, "holds a single class in its training chips",
                         "Check the labels, or plan over a larger area")
+
+
+def check_labels(plan: ChipPlan) -> None:
+    """Check that training and validation chips still hold labels; usually reads one chip of each.
+
+    Raises:
+        PlanError: Every label pixel of a split is ignored.
+        RasterError: A label raster cannot be read.
+    """
+    with Scenes() as scenes:
+        for split, meaning in _NEEDED.items():
+            labels = (read_label(scenes.open(row.label),
+                                 Window(row.col, row.row, row.width, row.height))
+                      for row in plan.rows(split).itertuples())
+            if not any((label != IGNORE).any() for label in labels):
+                raise PlanError(plan.path or "chip plan", "has no labelled pixel left in its "
+                                f"{meaning} chips", "The labels have changed; plan chips again")
 
 
 def balanced_weights(shares: np.ndarray) -> np.ndarray:
@@ -86,7 +106,8 @@ def make_card(plan: ChipPlan, recipe: Recipe, precision: Literal["32", "bf16", "
         resolution=resolution, chip_size=plan.size, precision=precision,
         network=NetworkCard(architecture=recipe.train.network, encoder=recipe.train.encoder,
                             bands=len(bands), classes=len(recipe.classes),
-                            dropout=recipe.train.dropout, detail=recipe.train.detail),
+                            dropout=recipe.train.dropout, detail=recipe.train.detail,
+                            depth=recipe.train.depth, width=recipe.train.width),
         training=_training_data(plan), recipe=recipe.to_dict(), licence=recipe.licence)
 
 

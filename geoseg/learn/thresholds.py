@@ -75,9 +75,37 @@ def best_threshold(positives: np.ndarray, negatives: np.ndarray) -> float | None
     if hits[0] == 0:
         return None
     dice = 2 * hits[1:] / (hits[0] + hits[1:] + alarms[1:])
-    best = np.flatnonzero(dice == dice.max()) + 1
+    return _middle_of_best(dice)
+
+
+def best_division(positives: np.ndarray, negatives: np.ndarray) -> float | None:
+    """Return the threshold of the second of two classes with the highest mean IoU of both.
+
+    Args:
+        positives: See `precision_recall`.
+        negatives: See `precision_recall`.
+
+    Returns:
+        A bin edge strictly between 0 and 1, or None if one of the classes does not occur.
+    """
+    hits, alarms = np.cumsum(positives[::-1])[::-1], np.cumsum(negatives[::-1])[::-1]
+    if hits[0] == 0 or alarms[0] == 0:
+        return None
+    missed, rejected = hits[0] - hits[1:], alarms[0] - alarms[1:]
+    wrong = missed + alarms[1:]
+    both = hits[1:] / (hits[1:] + wrong).clip(1) + rejected / (rejected + wrong).clip(1)
+    return _middle_of_best(both)
+
+
+def _middle_of_best(scores: np.ndarray) -> float:
+    """Return the threshold in the middle of the first run of equal best scores.
+
+    Args:
+        scores: float (bins - 1,): score of the threshold at the upper edge of each bin.
+    """
+    best = np.flatnonzero(scores == scores.max()) + 1
     first_run = best[: np.argmax(np.diff(best, append=-1) != 1) + 1]
-    return float(first_run[len(first_run) // 2] / len(positives))
+    return float(first_run[len(first_run) // 2] / (len(scores) + 1))
 
 
 def confusion_at(positives: np.ndarray, negatives: np.ndarray, threshold: float) -> np.ndarray:

@@ -27,8 +27,9 @@ from geoseg.learn.history import write_history
 from geoseg.learn.losses import Loss
 from geoseg.learn.model import Model, choose_device, resolve_precision
 from geoseg.learn.networks import build_network, parameter_groups
-from geoseg.learn.preflight import balanced_weights, check_plan, make_card
+from geoseg.learn.preflight import balanced_weights, check_labels, check_plan, make_card
 from geoseg.learn.schedule import one_cycle
+from geoseg.learn.scores import decimals
 from geoseg.learn.state import Course, load_state, save_state
 from geoseg.learn.validate import fit_temperature, score
 from geoseg.progress import Progress, part, silent
@@ -79,12 +80,13 @@ def train(chips: ChipPlan | str | Path, recipe: Recipe | str | Path, *, out: str
     recipe = recipe if isinstance(recipe, Recipe) else Recipe.read(recipe)
     plan = chips if isinstance(chips, ChipPlan) else ChipPlan.read(chips)
     check_plan(plan, recipe)
+    check_labels(plan)
     folder = Path(run_dir) if run_dir else path.with_name(f"{path.stem}-run")
-    run = _Run(plan, recipe, folder, choose_device(device).type, devices)
+    run = _Run(plan, recipe, folder, _device_kind(device, devices), devices)
     with _run_folder(folder), _log_file(folder / "train.log"), _explain_memory(recipe):
         run.fit(resume, part(progress, 0.0, 0.97))
         model = run.finish(path, part(progress, 0.97, 1.0))
-    progress(1.0, f"best validation mean IoU {model.card.scores['mean_iou']:.3f} "
+    progress(1.0, f"best validation mean IoU {decimals(model.card.scores['mean_iou'])} "
                   f"at step {model.card.training['best_step']}")
     return model
 
@@ -107,7 +109,8 @@ class _Run:
         """Hash of everything that the course of the training depends on."""
         frame = self.plan.frame[["scene", "label", "col", "row", "width", "height", "split",
                                  "weight"]]
-        parts = [json.dumps(self.recipe.to_dict(), sort_keys=True), frame.to_csv(index=False),
+        recipe = self.recipe.without("predict", "map")
+        parts = [json.dumps(recipe.to_dict(), sort_keys=True), frame.to_csv(index=False),
                  self.precision, str(self.devices)]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
@@ -131,7 +134,8 @@ class _Run:
             return
         with Scenes() as scenes:
             crops = TrainingCrops(scenes, self.plan.rows("train"), card.bands, self.recipe.augment,
-                                  self.plan.size, self.recipe.train.seed)
+                                  self.recipe.train.crop or self.plan.size,
+                                  self.recipe.train.seed)
             self._steps(fabric, learner, crops, scenes, course, part(progress, 0.02, 1.0))
 
     def _steps(self, fabric: Fabric, learner: _Learner, crops: TrainingCrops, scenes: Scenes,
@@ -186,7 +190,7 @@ class _Run:
                 update={"temperature": temperature}))
             progress(0.5, "scoring the validation chips")
             tally = score(model, scenes, rows, batch, self.precision, curves=True)
-        thresholds = _mapping_thresholds(tally.best_thresholds(), self.recipe)
+        thresholds = tally.map_thresholds()
         best = max(history, key=lambda entry: entry["val_mean_iou"])
         card = model.card.model_copy(update={
             "thresholds": thresholds, "scores": tally.scores(thresholds).to_dict(),
@@ -260,14 +264,6 @@ def _average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
     return update
 
 
-def _mapping_thresholds(best: dict[str, float], recipe: Recipe) -> dict[str, float]:
-    """Keep the thresholds that decide a map: overlapping classes, or the second of two."""
-    names = recipe.legend.names
-    if recipe.task == "overlapping":
-        return best
-    return {names[1]: best[names[1]]} if len(names) == 2 and names[1] in best else {}
-
-
 def _prefetch(crops: TrainingCrops, batch: int, steps: range, rank: int, threads: int
               ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
     """Yield (step, images, labels) in order, the next ones being made in threads meanwhile."""
@@ -297,6 +293,16 @@ def _message(course: Course, steps: int, losses: list[float]) -> str:
     if course.history:
         message += f", validation mean IoU {course.history[-1]['val_mean_iou']:.3f}"
     return message
+
+
+def _device_kind(device: str, devices: int) -> str:
+    """Return the kind of device after checking that there are enough of them."""
+    kind = choose_device(device).type
+    most = torch.cuda.device_count() if kind == "cuda" else 1 if kind == "mps" else devices
+    if not 1 <= devices <= most:
+        raise TrainingError(f"device {kind}", f"cannot be used {devices} times",
+                            f"Set devices to 1{f' to {most}' if most > 1 else ''}")
+    return kind
 
 
 @contextmanager

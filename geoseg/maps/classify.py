@@ -66,7 +66,7 @@ def classify(proba: str | Path, *, out: str | Path, threshold: Threshold = None,
         RasterError: Not a probability raster, or a threshold names an unknown class.
         GeosegError: A threshold or the minimum area is out of range.
     """
-    out = check_output(out, overwrite=overwrite, suffixes=RASTER_SUFFIXES)
+    out = check_output(out, overwrite=overwrite, suffixes=RASTER_SUFFIXES, inputs=[proba])
     with open_raster(proba) as dataset, ExitStack() as stack:
         legend, grid = probability_legend(dataset), Grid.of(dataset)
         rule = threshold_rule(threshold, legend, stored_thresholds(dataset))

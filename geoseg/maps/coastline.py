@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyproj
 import shapely
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from geoseg.errors import GeosegError, RasterError
 from geoseg.geo.grid import PIXEL_SPACE_TAG, Grid
+from geoseg.geo.ground import line_lengths
 from geoseg.geo.legend import Legend
 from geoseg.geo.output import check_output
 from geoseg.geo.raster import open_raster
@@ -69,7 +69,7 @@ def trace_coastline(proba: str | Path, *, water: str | Sequence[str], out: str |
             coast in it.
         GeosegError: An option is out of range.
     """
-    out = check_output(out, overwrite=overwrite, suffixes=VECTOR_SUFFIXES)
+    out = check_output(out, overwrite=overwrite, suffixes=VECTOR_SUFFIXES, inputs=[proba])
     _check_options(smooth, min_length, simplify)
     with open_raster(proba) as dataset:
         legend, grid = probability_legend(dataset), Grid.of(dataset)
@@ -152,24 +152,3 @@ def _simplified(lines: np.ndarray, tolerance: float) -> np.ndarray:
     simpler = shapely.simplify(lines, tolerance, preserve_topology=False)
     collapsed = shapely.is_closed(lines) & (shapely.get_num_coordinates(simpler) < 4)
     return np.where(collapsed, lines, simpler)
-
-
-def line_lengths(lines: np.ndarray, crs: pyproj.CRS | None) -> np.ndarray:
-    """Return the length of each line.
-
-    Args:
-        lines: shapely lines (n,) in `crs`.
-        crs: Their CRS, or None for pixel space.
-
-    Returns:
-        float64 (n,): geodesic metres on WGS 84, or pixels in pixel space.
-    """
-    if crs is None or len(lines) == 0:
-        return np.asarray(shapely.length(lines), dtype=float)
-    points, owner = shapely.get_coordinates(lines, return_index=True)
-    to_degrees = pyproj.Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
-    longitude, latitude = to_degrees.transform(points[:, 0], points[:, 1])
-    *_, steps = pyproj.Geod(ellps="WGS84").inv(longitude[:-1], latitude[:-1], longitude[1:],
-                                               latitude[1:])
-    within = owner[1:] == owner[:-1]
-    return np.bincount(owner[:-1][within], weights=steps[within], minlength=len(lines))

@@ -71,7 +71,8 @@ def polygonize(classes: str | Path, *, out: str | Path, simplify: float = 0.0,
         GridError: `proba` lies on another grid.
         GeosegError: Tolerance or minimum area is negative.
     """
-    out = check_output(out, overwrite=overwrite, suffixes=VECTOR_SUFFIXES)
+    out = check_output(out, overwrite=overwrite, suffixes=VECTOR_SUFFIXES,
+                       inputs=[classes, proba])
     if not (math.isfinite(simplify) and simplify >= 0):
         raise GeosegError("simplify", f"is {simplify}", "Give a tolerance in metres (pixels "
                           "without georeference), 0 for none")

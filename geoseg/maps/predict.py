@@ -18,7 +18,7 @@ import torch
 from rasterio.windows import Window
 from torch import Tensor
 
-from geoseg.errors import ModelError
+from geoseg.errors import ModelError, OutputError
 from geoseg.geo.grid import Grid
 from geoseg.geo.output import check_output
 from geoseg.geo.raster import open_raster, read, valid_pixels
@@ -70,9 +70,13 @@ def predict(model: Model | str | Path, image: str | Path, *, out: str | Path,
         GridError: The image has no georeference but the model needs one.
         RasterError: The image cannot be read.
     """
-    path = check_output(out, overwrite=overwrite, suffixes=RASTER_SUFFIXES)
+    path = check_output(out, overwrite=overwrite, suffixes=RASTER_SUFFIXES,
+                        inputs=[image])
     entropy_path = None if uncertainty is None else check_output(
-        uncertainty, overwrite=overwrite, suffixes=RASTER_SUFFIXES)
+        uncertainty, overwrite=overwrite, suffixes=RASTER_SUFFIXES, inputs=[image])
+    if entropy_path == path:
+        raise OutputError(path, "cannot hold both probabilities and their uncertainty",
+                          "Choose another name for one of them")
     model = model if isinstance(model, Model) else Model.load(model, device=device)
     plan = _settings(model, tile, overlap, tta)
     with ExitStack() as stack:

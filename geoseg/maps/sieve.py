@@ -19,6 +19,7 @@ from rasterio.windows import Window
 from geoseg.errors import GeosegError, OutputError
 from geoseg.geo.grid import Grid
 from geoseg.geo.legend import IGNORE
+from geoseg.geo.output import making_folder
 from geoseg.geo.windows import row_bands
 
 
@@ -66,7 +67,8 @@ def sieved(windows: Iterable[tuple[np.ndarray, Window]], grid: Grid, bands: int,
     Raises:
         OutputError: The system refused to write the scratch file.
     """
-    with (tempfile.TemporaryDirectory(prefix=".geoseg-", dir=folder) as scratch,
+    with (making_folder(folder),
+          tempfile.TemporaryDirectory(prefix=".geoseg-", dir=folder) as scratch,
           _scratch_raster(Path(scratch) / "map.tif", grid, bands + 1) as work):
         with _refusals(folder):
             for values, window in windows:

@@ -7,6 +7,8 @@ deviation of the band.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 
@@ -23,6 +25,14 @@ def resample(sample: Sample, size: int, degrees: float = 0.0) -> Sample:
 
     The image is averaged when it shrinks and bilinear otherwise, label and mask take the nearest
     pixel; what rotation brings in from outside is invalid and ignored.
+
+    Args:
+        sample: Image, mask and label of one square crop.
+        size: Pixels a side of the result.
+        degrees: Rotation, counter-clockwise.
+
+    Returns:
+        The sample resampled; the same one if nothing changes.
     """
     image, valid, label = sample
     side = image.shape[-1]
@@ -47,8 +57,28 @@ def resample(sample: Sample, size: int, degrees: float = 0.0) -> Sample:
     )
 
 
+def pad(sample: Sample, size: int) -> Sample:
+    """Bring a sample that is smaller than `size` to it, with invalid and ignored pixels."""
+    image, valid, label = sample
+    missing = size - image.shape[-1]
+    if missing == 0:
+        return sample
+    after = ((0, missing), (0, missing))
+    return (np.pad(image, ((0, 0), *after)), np.pad(valid, after),
+            np.pad(label, ((0, 0), *after), constant_values=IGNORE))
+
+
 def turn(sample: Sample, turns: str, random: np.random.Generator) -> Sample:
-    """Flip left-right (`flip`), or take one of the eight flips and quarter turns (`d4`)."""
+    """Flip left-right at random (`flip`), or take one of the eight flips and quarter turns.
+
+    Args:
+        sample: Image, mask and label of one square crop.
+        turns: `none`, `flip` or `d4`.
+        random: Generator.
+
+    Returns:
+        The sample with exactly the same pixels, as views.
+    """
     quarter = int(random.integers(4)) if turns == "d4" else 0
     mirrored = turns != "none" and bool(random.integers(2))
 
@@ -87,8 +117,8 @@ def relight(image: np.ndarray, gains: np.ndarray, recipe: AugmentRecipe,
     return np.asarray(changed, dtype=np.float32)
 
 
-def _each(array: np.ndarray, change: object) -> np.ndarray:
-    return np.stack([change(np.ascontiguousarray(band)) for band in array])  # type: ignore[operator]
+def _each(array: np.ndarray, change: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    return np.stack([change(np.ascontiguousarray(band)) for band in array])
 
 
 def _nearest(band: np.ndarray, size: int) -> np.ndarray:

@@ -16,7 +16,7 @@ from geoseg.geo.legend import IGNORE
 
 
 class PixelPolygons:
-    """Polygons in pixel coordinates, found by window through a spatial index.
+    """Valid shapely polygons (n,) in pixel coordinates, found by window through a spatial index.
 
     Coordinates are those of the whole raster, so that a pixel's answer does not depend on the
     window it is asked in: windows are a shift by whole pixels, which is exact.
@@ -73,7 +73,12 @@ def stack_overlapping(covers: Sequence[np.ndarray], uncovered: int) -> np.ndarra
 
 
 def edge_halo(reach: float, pixel_height: float) -> int:
-    """Return the rows needed on each side of a window to find all edges within reach."""
+    """Return the rows needed on each side of a window to find all edges within reach.
+
+    Args:
+        reach: Distance in ground units, as for `near_edge`; 0 for no edges.
+        pixel_height: Height of a pixel in the same units.
+    """
     return math.ceil(reach / pixel_height) + 1 if reach > 0 else 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,12 +72,11 @@ def plan_chips(image: str | Path | None = None, labels: str | Path | None = None
         PlanError: A setting out of range, an image too small, or labels that cannot be learnt from.
         RasterError: A file that cannot be read, or labels without legend.
     """
-    path = check_output(out, overwrite=overwrite, suffixes=(".gpkg",))
+    path = check_output(out, overwrite=overwrite, suffixes=(".gpkg",),
+                        inputs=[image, labels, *chain.from_iterable(scenes)])
     recipe = Recipe.read(recipe) if isinstance(recipe, str | Path) else recipe
     settings = _settings(recipe, size, split, block, seed)
-    if not 0 <= overlap < 1 or not 0 <= min_valid <= 1 or (random is not None and random < 1):
-        raise PlanError("plan-chips", f"got overlap {overlap}, min_valid {min_valid}, random "
-                        f"{random}", "Use 0 <= overlap < 1, 0 <= min_valid <= 1, random >= 1")
+    _check_options(overlap, random, min_valid)
     pairs, tiles = _pairs(image, labels, scenes, folder)
     opened = open_scenes(pairs, bands=recipe.image.bands if recipe else None,
                          georeferenced=recipe.georeferenced if recipe else True)
@@ -93,6 +93,15 @@ def plan_chips(image: str | Path | None = None, labels: str | Path | None = None
                     settings.seed, draft.world.crs is not None)
     _warn_missing(plan)
     return plan.write(path)
+
+
+def _check_options(overlap: float, random: int | None, min_valid: float) -> None:
+    if not 0 <= overlap < 1:
+        raise PlanError("overlap", f"is {overlap}", "Give a fraction from 0 to below 1")
+    if not 0 <= min_valid <= 1:
+        raise PlanError("min_valid", f"is {min_valid}", "Give a share from 0 to 1")
+    if random is not None and random < 1:
+        raise PlanError("random", f"is {random}", "Give the number of chips to draw, 1 or more")
 
 
 def _settings(recipe: Recipe | None, size: int | None,
@@ -185,11 +194,11 @@ def _warn_missing(plan: ChipPlan) -> None:
     shares = np.stack([plan.shares(split) for split in SPLITS])
     overall = pixels @ shares / pixels.sum()
     for split, here, count in zip(SPLITS, shares, pixels, strict=True):
-        names = [name for name, share, usual in zip(plan.legend.names, here, overall, strict=True)
-                 if count and share < _HARDLY * usual]
-        absent = [name for name, share in zip(plan.legend.names, here, strict=True)
-                  if count and share == 0]
-        scarce = [name for name in names if name not in absent]
+        if not count:
+            continue
+        absent = [name for name, share in zip(plan.legend.names, here, strict=True) if share == 0]
+        scarce = [name for name, share, usual in zip(plan.legend.names, here, overall, strict=True)
+                  if 0 < share < _HARDLY * usual]
         effect = "learn" if split == "train" else "score"
         if absent:
             _log.warning("No %s chip shows %s: there is nothing to %s it on.", split,

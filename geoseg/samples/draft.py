@@ -26,7 +26,9 @@ from geoseg.samples.world import World
 
 _log = logging.getLogger("geoseg")
 _STEP = 32
+"""Pixels: chip sides are multiples of it (see `ChipsRecipe.size`)."""
 _THIN = 0.6
+"""Part of its wanted share below which training is said to have shrunk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,18 @@ class Draft:
 
 def lay_out(scenes: Sequence[Scene], settings: ChipsRecipe, overlap: float, count: int | None,
             min_valid: float, progress: Progress) -> Draft:
-    """Place regular chips, or `count` random ones, on all scenes; drop those with too little data.
+    """Place regular chips, or random ones, on all scenes; drop those with too little data.
+
+    Args:
+        scenes: The scenes; one legend.
+        settings: Chip size, block size and seed.
+        overlap: Fraction of a regular chip shared with its neighbour, 0 to below 1.
+        count: How many random chips to draw on all scenes together; None for regular ones.
+        min_valid: Least share of usable pixels in a chip, 0 to 1.
+        progress: Progress of the reading.
+
+    Returns:
+        The chips with their contents and blocks, none of them in a split yet.
 
     Raises:
         PlanError: A scene is smaller than a chip, or the labels cannot be learnt from.
@@ -89,6 +102,12 @@ def draft_tiles(scenes: Sequence[Scene], split: Sequence[int], blocks: Sequence[
                 progress: Progress) -> Draft:
     """Make each scene one chip of a given split and block; drop those without any label.
 
+    Args:
+        scenes: The tiles; one legend.
+        split: 0 train, 1 val, 2 test, for each.
+        blocks: Spatial block of each.
+        progress: Progress of the reading.
+
     Raises:
         PlanError: The labels cannot be learnt from.
         RasterError: A file cannot be read.
@@ -104,6 +123,13 @@ def draft_tiles(scenes: Sequence[Scene], split: Sequence[int], blocks: Sequence[
 
 def split_blocks(draft: Draft, settings: ChipsRecipe) -> Draft:
     """Assign blocks to splits and leave out the chips of the gaps between them.
+
+    Args:
+        draft: Chips from `lay_out`.
+        settings: Chip size, which is also the gap; shares of the splits; seed.
+
+    Returns:
+        The chips that are in a split.
 
     Raises:
         PlanError: A wanted split would stay empty.
@@ -158,28 +184,29 @@ def _check_contents(draft: Draft, kept: Draft, min_valid: float) -> None:
     """Check that there is something to learn."""
     subject = draft.scenes[0].label if len(draft.scenes) == 1 else "the labels"
     if not draft.contents.usable.any():
-        raise PlanError(subject, "have no labelled pixel where the image has data",
+        raise PlanError(subject, "no pixel has both a label and image data",
                         "Check that labels and image overlap, and what the recipe does with "
                         "uncovered pixels")
     if not len(kept.scene):
         most = float((draft.contents.usable / draft.windows[:, 2:].prod(axis=1)).max())
-        raise PlanError(subject, f"fill no chip to {100 * min_valid:.0f} % (the best to "
+        raise PlanError(subject, f"no chip is filled to {100 * min_valid:.0f} % (the best to "
                         f"{100 * most:.0f} %)", "Lower min_valid or use smaller chips")
     legend = draft.scenes[0].legend
     present = kept.contents.present.sum(axis=0) > 0
     if present.sum() < (1 if legend.overlapping else 2):
         names = [name for name, there in zip(legend.names, present, strict=True) if there]
-        raise PlanError(subject, f"show only one class ({names[0]})" if names else
-                        "show none of the classes", "Check the recipe's tags and codes, or take "
-                        "in a larger area")
+        raise PlanError(subject, f"only one class is shown ({names[0]})" if names else
+                        "none of the classes is shown", "Check the recipe's tags and codes, or "
+                        "take in a larger area")
 
 
 def _too_small(draft: Draft, settings: ChipsRecipe) -> PlanError:
     """Return the error for scenes that cannot hold all splits with gaps between them."""
     parts = sum(share > 0 for share in settings.split)
-    fits = max((min(max(scene.grid.shape) // (2 * parts - 1), min(scene.grid.shape))
-                for scene in draft.scenes), default=0)
-    fits = max([fits, *(min(scene.grid.shape) // 3 for scene in draft.scenes)]) // _STEP * _STEP
+    shapes = [scene.grid.shape for scene in draft.scenes]
+    # Parts and gaps in a row along the longer side, or a part in each corner.
+    fits = max(max(min(max(shape) // (2 * parts - 1), min(shape)), min(shape) // 3)
+               for shape in shapes) // _STEP * _STEP
     subject = draft.scenes[0].image if len(draft.scenes) == 1 else "the scenes"
     found = (f"cannot be split into {parts} parts with gaps of one chip ({settings.size} px) "
              "between them")

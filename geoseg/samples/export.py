@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,14 +13,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import rasterio
 from rasterio.enums import ColorInterp, MaskFlags
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from geoseg.errors import OutputError, RasterError
 from geoseg.geo.grid import PIXEL_SPACE_TAG, Grid
-from geoseg.geo.output import check_output, replacing_folder
-from geoseg.geo.raster import open_raster
+from geoseg.geo.output import check_output, not_written, replacing_folder
+from geoseg.geo.raster import damaged, may_lack_georeference, open_raster
 from geoseg.progress import Progress, silent
 from geoseg.samples.plan import SPLITS, ChipPlan
 from geoseg.samples.tiles import FACTS
@@ -67,7 +65,8 @@ def export_chips(chips: ChipPlan | str | Path, *, out: str | Path, overwrite: bo
             for kind in ("images", "labels"):
                 (part / split / kind).mkdir(parents=True)
         jobs = list(_jobs(plan.frame, names, part))
-        with _no_georeference_warnings(), ThreadPoolExecutor(_THREADS) as pool:
+        # Warning filters are shared by all threads, so they are set once around the pool.
+        with may_lack_georeference(), ThreadPoolExecutor(_THREADS) as pool:
             try:
                 _run(pool, jobs, plan.georeferenced, progress)
             except BaseException:
@@ -134,14 +133,6 @@ def _jobs(frame: gpd.GeoDataFrame, names: list[str], folder: Path) -> Iterator[_
                            [Path(target) for target in group["target"]])
 
 
-@contextmanager
-def _no_georeference_warnings() -> Iterator[None]:
-    """Tiles in pixel space are meant to have no georeference. Filters are shared by all threads."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        yield
-
-
 def _round_up(value: int, step: int) -> int:
     return -(-value // step) * step
 
@@ -168,9 +159,7 @@ def _cut(job: _Job, georeferenced: bool) -> None:
             pixels = dataset.read(window=around)
             mask = dataset.read_masks(1, window=around) if _has_own_mask(dataset) else None
         except RasterioError as error:
-            raise RasterError(job.source, f"cannot be read at column {left}, row {top}",
-                              "The file is truncated or damaged; fetch or copy it again"
-                              ) from error
+            raise damaged(job.source, around) from error
         for window, target in zip(job.windows.tolist(), job.targets, strict=True):
             column, row, width, height = window
             rows = slice(row - top, row - top + height)
@@ -201,11 +190,9 @@ def _write_tile(path: Path, source: DatasetReader, grid: Grid, pixels: np.ndarra
         with open_raster(path) as tile:
             is_whole = np.array_equal(tile.read(), pixels, equal_nan=pixels.dtype.kind == "f")
     except (RasterioError, RasterError) as error:
-        raise OutputError(path, "could not be written",
-                          "Free some space or choose another folder") from error
+        raise not_written(path) from error
     if not is_whole:
-        raise OutputError(path, "was damaged while it was written",
-                          "Free some space or choose another folder")
+        raise not_written(path, "was damaged while it was written")
 
 
 def _describe(tile: rasterio.io.DatasetWriter, source: DatasetReader, grid: Grid) -> None:

@@ -11,12 +11,11 @@ from pathlib import Path
 import numpy as np
 from rasterio.windows import Window
 
-from geoseg.errors import OutputError, SourceError
+from geoseg.errors import SourceError
 from geoseg.geo.grid import Grid
 from geoseg.geo.legend import IGNORE
 from geoseg.geo.output import check_output
 from geoseg.geo.raster import open_raster
-from geoseg.geo.vector import split_layer
 from geoseg.geo.windows import grow, row_bands
 from geoseg.geo.writing import RASTER_SUFFIXES, raster_writer
 from geoseg.progress import Progress, part, silent, track
@@ -33,7 +32,9 @@ from geoseg.sources.landcover import LandCover, is_raster_source, open_landcover
 from geoseg.sources.shapes import ShapeReader
 
 Source = str | Path
+"""A file, or `file|layername=layer`."""
 Assignment = Mapping[str, str] | Mapping[Path, str] | Mapping[str | Path, str]
+"""Source to class name; three spellings, since the keys of a mapping are invariant."""
 _ROWS = 512
 
 _log = logging.getLogger("geoseg")
@@ -79,8 +80,10 @@ def burn_labels(sources: Sequence[Source] | Source, recipe: Recipe | str | Path,
     """
     recipe = recipe if isinstance(recipe, Recipe) else Recipe.read(recipe)
     chosen = [sources] if isinstance(sources, str | Path) else list(dict.fromkeys(sources))
-    out = check_output(out, overwrite=overwrite, suffixes=RASTER_SUFFIXES)
-    _keep_inputs([*chosen, like], out)
+    out = check_output(out, overwrite=overwrite, suffixes=RASTER_SUFFIXES,
+                       inputs=[*chosen, like, within])
+    if not chosen:
+        raise SourceError("burn-labels", "got no source", "Give vector files or land-cover rasters")
     with open_raster(like) as image:
         grid = Grid.of(image, georeferenced=recipe.georeferenced)
     assigned = _assigned_classes(chosen, recipe, assign or {})
@@ -101,12 +104,6 @@ def burn_labels(sources: Sequence[Source] | Source, recipe: Recipe | str | Path,
             progress(0.95, "finishing the file")
     progress(1.0, "done")
     return out
-
-
-def _keep_inputs(inputs: Sequence[Source], out: Path) -> None:
-    for source in inputs:
-        if split_layer(source)[0].resolve() == out.resolve():
-            raise OutputError(out, "is also an input", "Choose another name")
 
 
 def _assigned_classes(sources: Sequence[Source], recipe: Recipe, assign: Assignment
@@ -166,6 +163,7 @@ class _Burner:
     area: PixelPolygons | None
     counts: np.ndarray = field(init=False)
     has_labels: bool = False
+    is_known: bool = False
 
     def __post_init__(self) -> None:
         self.counts = np.zeros(len(self.recipe.classes), dtype=np.int64)
@@ -196,6 +194,7 @@ class _Burner:
         return labels
 
     def _count(self, labels: np.ndarray) -> None:
+        self.is_known |= bool((labels != IGNORE).any())
         if self.recipe.task == "overlapping":
             self.counts += (labels == 1).sum(axis=(1, 2))
         else:
@@ -215,6 +214,10 @@ class _Burner:
             raise SourceError(out, "would hold no label: no source gives any pixel a class",
                               "Check the recipe's tags and codes against the sources, and that "
                               "they show the same place as the image")
+        if not self.is_known:
+            raise SourceError(out, "would be ignored everywhere: nothing is left of the image",
+                              "Check that the area of interest lies on the image, and that "
+                              "edge_ignore in the recipe is not too wide")
         if 0 < self._reach < min(self._pixel) / 2:
             _log.warning("%s: edge_ignore = %g is less than half a pixel and leaves nothing out",
                          out.name, self._reach)

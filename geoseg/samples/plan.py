@@ -66,7 +66,7 @@ class ChipPlan:
     """File of the plan, if it has one."""
 
     def rows(self, split: str) -> gpd.GeoDataFrame:
-        """Return the chips of one split.
+        """Return the chips of one split, as rows of the frame; maybe none.
 
         Raises:
             PlanError: There is no such split.
@@ -102,7 +102,10 @@ class ChipPlan:
         return [split, str(len(rows)), _area_text(rows), *shares]
 
     def write(self, path: str | Path) -> ChipPlan:
-        """Write the plan and return it with its path. The caller checked `path`, a `.gpkg`.
+        """Write the plan and return it with its path.
+
+        Args:
+            path: New .gpkg file, checked before with `check_output`.
 
         Raises:
             OutputError: The system refused to write.
@@ -121,6 +124,9 @@ class ChipPlan:
     @classmethod
     def read(cls, path: str | Path) -> ChipPlan:
         """Read a plan and check that its scenes and labels are still what they were.
+
+        Args:
+            path: GeoPackage made by `plan_chips`; edited by hand it may be.
 
         Raises:
             PlanError: The file is no chip plan, holds an unknown split, or a scene or label is
@@ -144,9 +150,8 @@ class ChipPlan:
 def _area_text(rows: gpd.GeoDataFrame) -> str:
     if rows.empty:
         return "-"
-    squares = rows.geometry.iloc[:1].set_axis([0])
-    squares.iloc[0] = shapely.union_all(rows.geometry.to_numpy())
-    area = float(ground_areas(squares, rows.crs).sum())
+    union = np.array([shapely.union_all(rows.geometry.to_numpy())])
+    area = float(ground_areas(union, rows.crs)[0])
     if rows.crs is None:
         return f"{area / 1e6:.2f} Mpx"
     return f"{area / 1e6:.2f} km²" if area >= 1e5 else f"{area:.0f} m²"
@@ -167,7 +172,7 @@ def _resolve(stored: str, folders: tuple[Path, ...], plan: Path) -> str:
         if candidate.is_file():
             return candidate.as_posix()
     raise PlanError(plan, f"refers to {candidates[0]}, which does not exist",
-                    f"Put the file back, or {_AGAIN[0].lower()}{_AGAIN[1:]}")
+                    f"{_AGAIN}, or put the file back")
 
 
 def _facts(path: Path) -> dict[str, Any]:
@@ -218,7 +223,7 @@ def _check_scenes(path: Path, frame: gpd.GeoDataFrame, georeferenced: bool) -> d
             raise PlanError(path, f"is out of date: {label} {error.found}", _AGAIN) from error
         if not _inside(rows, grids[0]):
             raise PlanError(path, f"has chips that reach beyond {scene}",
-                            f"The image was replaced; {_AGAIN[0].lower()}{_AGAIN[1:]}")
+                            f"{_AGAIN}, since the image was replaced")
         found[scene] = grids[0]
     return found
 
@@ -233,7 +238,7 @@ def _check_apart(path: Path, frame: gpd.GeoDataFrame, grids: dict[str, Grid]) ->
     if len(shared):
         first, second = split[shared[0]]
         raise PlanError(path, f"has {first} and {second} chips that share pixels",
-                        f"Undo the change to their split, or {_AGAIN[0].lower()}{_AGAIN[1:]}")
+                        f"{_AGAIN}, or undo the change to their split")
 
 
 def _inside(rows: gpd.GeoDataFrame, grid: Grid) -> bool:

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from rasterio.enums import MaskFlags
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from geoseg.errors import PlanError, RasterError
 from geoseg.geo.grid import Grid
 from geoseg.geo.legend import IGNORE, Legend
-from geoseg.geo.raster import image_bands, open_raster, read, valid_pixels
+from geoseg.geo.raster import image_bands, may_lack_data, open_raster, read, valid_pixels
 from geoseg.geo.windows import row_bands
 from geoseg.progress import Progress, silent, track
 
@@ -42,6 +41,12 @@ class Scene:
              georeferenced: bool = True) -> Scene:
         """Look at an image and its label raster.
 
+        Args:
+            image: Image file.
+            label: Label raster made by `burn_labels`.
+            bands: 1-based bands of the image to use; None for all but alpha.
+            georeferenced: False for pixel space.
+
         Raises:
             GridError: The image lacks a georeference, or the labels lie on another grid.
             RasterError: A file cannot be read, a band does not exist, or the label raster carries
@@ -62,6 +67,11 @@ class Scene:
 def open_scenes(pairs: Sequence[tuple[str | Path, str | Path]], *,
                 bands: Sequence[int] | None = None, georeferenced: bool = True) -> list[Scene]:
     """Open several scenes and check that they can be used together.
+
+    Args:
+        pairs: Image and label raster of each scene.
+        bands: As in `Scene.open`, for all.
+        georeferenced: As in `Scene.open`, for all.
 
     Raises:
         PlanError: There is none, one is given twice, or they differ in classes or bands.
@@ -167,10 +177,7 @@ def _read_labels(label: DatasetReader, scene: Scene, window: Window) -> np.ndarr
 
 def _has_data(image: DatasetReader, scene: Scene, window: Window) -> np.ndarray:
     """Where the image has data; an image that cannot lack any is not read."""
-    flags = [image.mask_flag_enums[band - 1] for band in scene.bands]
-    if (all(MaskFlags.all_valid in flag for flag in flags)
-            and not any(np.issubdtype(image.dtypes[band - 1], np.floating)
-                        for band in scene.bands)):
+    if not may_lack_data(image, scene.bands):
         return np.ones((int(window.height), int(window.width)), dtype=bool)
     values, valid = read(image, window, scene.bands)
     return valid_pixels(valid, values)

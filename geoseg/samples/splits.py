@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 TRAIN, VAL, TEST, LEFT_OUT = 0, 1, 2, -1
+"""Numbers of the splits, and of the chips in the gaps between them."""
+
 _BLOCK = 8
 _BLOCKS_WANTED = 24
 _PLACES_ENOUGH = 5
@@ -51,7 +53,14 @@ def _starts(length: int, size: int, stride: int) -> np.ndarray:
 
 def random_windows(width: int, height: int, size: int, count: int,
                    random: np.random.Generator) -> np.ndarray:
-    """Draw square chips evenly over a scene, sorted by row, then column.
+    """Draw square chips evenly over a scene, sorted by row, then column; they may overlap.
+
+    Args:
+        width: Columns of the scene, at least `size`.
+        height: Rows of the scene, at least `size`.
+        size: Side of a chip in pixels.
+        count: How many.
+        random: Generator.
 
     Returns:
         int (count, 4): column, row, width, height.

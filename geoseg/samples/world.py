@@ -12,7 +12,7 @@ from affine import Affine
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from geoseg.geo.grid import Grid, apply
+from geoseg.geo.grid import Grid, apply, apply_to_shapes
 
 _HAIR = 0.01
 """Pixels by which grown squares stay short, so that squares at exactly the gap do not touch."""
@@ -37,7 +37,12 @@ class World:
 
     @classmethod
     def of(cls, grids: Sequence[Grid], gap: int) -> World:
-        """Lay out scenes; those in pixel space four gaps apart."""
+        """Lay out scenes; those in pixel space four gaps apart.
+
+        Args:
+            grids: Grids of the scenes; all georeferenced or none.
+            gap: Pixels that shall lie between chips of different splits.
+        """
         first = grids[0]
         if first.crs is None:
             starts = np.cumsum([0, *(grid.width + 4 * gap for grid in grids[:-1])])
@@ -71,8 +76,7 @@ class World:
 
     def to_crs(self, polygons: np.ndarray) -> np.ndarray:
         """Return polygons of the plane in CRS coordinates."""
-        return np.asarray(shapely.transform(
-            polygons, lambda points: np.column_stack(apply(self.transform, *points.T))))
+        return apply_to_shapes(self.transform, polygons)
 
     def near(self, scene: np.ndarray, windows: np.ndarray, gap: int) -> np.ndarray:
         """Find the windows nearer to each other than a gap, in pixels of either's scene.
@@ -94,8 +98,11 @@ class World:
     def places(self, gap: int) -> np.ndarray:
         """Number the places: scenes nearer to each other than the gap are at one place.
 
+        Args:
+            gap: As in `near`.
+
         Returns:
-            int (scenes,).
+            int (scenes,): 0, 1, ...
         """
         windows = np.array([(0, 0, grid.width, grid.height) for grid in self.grids])
         scene = np.arange(len(self.grids))
@@ -119,10 +126,15 @@ class World:
 
 
 def smallest_distance(polygons: np.ndarray, groups: np.ndarray) -> float:
-    """Return the smallest distance between polygons of different groups, in plane pixels.
+    """Return the smallest distance between polygons of different groups.
 
-    Polygons that share area have a distance of -1, those that merely touch 0; inf if there is
-    only one group.
+    Args:
+        polygons: shapely polygons (n,) in plane coordinates.
+        groups: int (n,): group of each.
+
+    Returns:
+        Pixels of the plane; -1 if some share area, 0 if they merely touch, inf if there is only
+        one group.
     """
     lowest = np.inf
     for group in np.unique(groups)[:-1]:
@@ -139,6 +151,10 @@ def all_apart(squares: np.ndarray, groups: np.ndarray) -> bool:
     """Whether squares of different groups lie at least their own side apart.
 
     Measured with distances, as a check on plans made with `World.near`, which uses intersections.
+
+    Args:
+        squares: shapely polygons (n,) of four corners in plane coordinates.
+        groups: int (n,): group of each.
     """
     corners = shapely.get_coordinates(squares).reshape(len(squares), 5, 2)
     side = np.linalg.norm(np.diff(corners, axis=1), axis=2).min(axis=1)

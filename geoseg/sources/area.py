@@ -66,27 +66,36 @@ def _read_polygons(path: Path, layer: str) -> np.ndarray:
 
 
 def area_km2(area: BaseGeometry) -> float:
-    """Return the area in km² on the ellipsoid of a polygon in degrees."""
-    return abs(pyproj.Geod(ellps="WGS84").geometry_area_perimeter(area)[0]) / 1e6
+    """Return the area in km² on the WGS 84 ellipsoid of a polygon or multipolygon in degrees."""
+    # Unoriented, the parts of a multipolygon could cancel, and holes could add.
+    oriented = shapely.orient_polygons(area)
+    return float(pyproj.Geod(ellps="WGS84").geometry_area_perimeter(oriented)[0]) / 1e6
 
 
 def request_boxes(area: BaseGeometry, largest_km2: float) -> list[Bounds]:
-    """Return bounds in degrees that together cover the area, none larger than `largest_km2`.
+    """Return bounds that together cover an area, none larger than a limit.
 
     The area's bounds are quartered as often as needed; quarters that miss the area fall away, and
     each is cut to what it holds of the area.
+
+    Args:
+        area: Polygon or multipolygon in degrees.
+        largest_km2: The limit.
+
+    Returns:
+        (left, bottom, right, top) in degrees of each.
     """
     bounds = area.bounds
     if area_km2(shapely.box(*bounds)) <= largest_km2:
         return [bounds]
     inside = (shapely.intersection(area, shapely.box(*quarter))
               for quarter in quarter_bounds(bounds))
-    return [box for part in inside if shapely.get_dimensions(part) == 2
+    return [box for part in inside if part.area > 0
             for box in request_boxes(part, largest_km2)]
 
 
 def quarter_bounds(bounds: Bounds) -> tuple[Bounds, ...]:
-    """Return the four quarters of bounds."""
+    """Return the four quarters of bounds: lower left, lower right, upper left, upper right."""
     left, bottom, right, top = bounds
     x, y = (left + right) / 2, (bottom + top) / 2
     return (left, bottom, x, y), (x, bottom, right, y), (left, y, x, top), (x, y, right, top)

@@ -24,6 +24,7 @@ from geoseg.errors import RasterError, SourceError
 from geoseg.geo.grid import Grid
 from geoseg.geo.raster import open_raster, read
 from geoseg.recipe import Recipe
+from geoseg.sources.extent import require_overlap
 
 LANDCOVER_SUFFIXES = (".tif", ".tiff", ".vrt", ".png", ".jpg", ".jpeg", ".jp2")
 """File name endings by which a source is taken for a raster."""
@@ -153,24 +154,3 @@ def _check_overlap(own: Grid, path: Path, grid: Grid, image: Path) -> None:
         raise RasterError(path, "cannot be brought into the image's CRS",
                           "Check its CRS") from error
     require_overlap(path, bounds, grid, image)
-
-
-def require_overlap(path: str | Path, bounds: tuple[float, ...], grid: Grid, image: Path) -> None:
-    """Check that the extent of a source, in the image's CRS, meets the image.
-
-    Raises:
-        SourceError: It does not; both extents are named.
-    """
-    left, bottom, right, top = bounds
-    own = grid.bounds
-    if left < own[2] and right > own[0] and bottom < own[3] and top > own[1]:
-        return
-    raise SourceError(path, f"does not overlap {image.name}: it covers {_extent(bounds)}, the "
-                      f"image {_extent(own)}", "Check that both have the right CRS and show the "
-                      "same place")
-
-
-def _extent(bounds: tuple[float, ...]) -> str:
-    left, bottom, right, top = bounds
-    digits = 5 if max(abs(value) for value in bounds) <= 360 else 0
-    return f"{left:.{digits}f}..{right:.{digits}f}, {bottom:.{digits}f}..{top:.{digits}f}"

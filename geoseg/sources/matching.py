@@ -91,6 +91,10 @@ def match_classes(table: pd.DataFrame, recipe: Recipe) -> Matches:
 def match_names(table: pd.DataFrame, recipe: Recipe) -> np.ndarray | None:
     """Match class names in the first of `NAME_COLUMNS` that holds any.
 
+    Args:
+        table: Attributes, one row per feature.
+        recipe: The classes; names are compared without regard to case.
+
     Returns:
         bool (classes, rows), or None if no such column holds a class name.
     """
@@ -105,6 +109,10 @@ def match_names(table: pd.DataFrame, recipe: Recipe) -> np.ndarray | None:
 
 def match_tags(table: pd.DataFrame, recipe: Recipe) -> np.ndarray | None:
     """Match the `osm` tags of the recipe against columns of the same name.
+
+    Args:
+        table: Attributes, one row per feature; an empty text is no value.
+        recipe: The classes; one of its tags is enough for a class.
 
     Returns:
         bool (classes, rows), or None if the table has none of these columns.

@@ -18,8 +18,9 @@ from geoseg.progress import Progress, part, silent
 from geoseg.recipe import Recipe
 from geoseg.sources.area import area_km2, read_area, request_boxes
 from geoseg.sources.matching import WIDTH_KEYS, match_tags, recipe_keys
+from geoseg.sources.osm_elements import Element, ElementId, elements_to_table
 from geoseg.sources.osm_file import read_extract
-from geoseg.sources.overpass import Element, Overpass
+from geoseg.sources.overpass import Overpass
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -51,6 +52,11 @@ def fetch_osm(aoi: str | Path, recipe: Recipe | str | Path, *, out: str | Path,
     in the metadata. An area that lies wholly within one large feature (a lake, a forest) does not
     bring that feature from Overpass; a local extract does.
 
+    Incomplete features (a node or way is missing, a ring does not close) are counted. Up to 1 % of
+    them are a warning. More of them from a server are an error, since a server has all parts and
+    an answer without them is not whole. From a local extract they stay a warning, however many:
+    an extract is cut out along a border, and what crosses the border is rightly incomplete.
+
     Args:
         aoi: "west,south,east,north" in degrees, or a vector file of polygons in any CRS.
         recipe: The classes and their tags.
@@ -67,12 +73,13 @@ def fetch_osm(aoi: str | Path, recipe: Recipe | str | Path, *, out: str | Path,
 
     Raises:
         SourceError: The area or the extract cannot be read, the area is too large, the server
-            cannot be reached or did not send everything, or nothing was found.
+            cannot be reached or did not send everything, more than 1 % of what it sent is
+            incomplete, or nothing was found.
         RecipeError: No class of the recipe names a tag.
         OutputError: `out` cannot be written.
     """
     recipe = recipe if isinstance(recipe, Recipe) else Recipe.read(recipe)
-    out = check_output(out, overwrite=overwrite, suffixes=(".gpkg",))
+    out = check_output(out, overwrite=overwrite, suffixes=(".gpkg",), inputs=[aoi, file])
     if not recipe_keys(recipe):
         raise RecipeError(recipe.name, "names no OpenStreetMap tags",
                           "Add osm = { ... } to its classes")
@@ -85,8 +92,8 @@ def fetch_osm(aoi: str | Path, recipe: Recipe | str | Path, *, out: str | Path,
         table = read_extract(Path(file), keys, area.bounds)
     else:
         source = endpoint.rstrip("/").removesuffix("/interpreter")
-        table = _download(area, recipe, max_area_km2,
-                          Overpass(source, Path(cache) if cache else None, part(progress, 0, 0.9)))
+        table = _download(area, recipe, max_area_km2, source, Path(cache) if cache else None,
+                          part(progress, 0, 0.9))
     table = _with_class(table, recipe, area)
     if not len(table):
         raise SourceError(source, f"has nothing in {aoi} that the recipe {recipe.name!r} asks for",
@@ -123,68 +130,21 @@ def wanted_tags(recipe: Recipe) -> dict[str, tuple[str, ...] | None]:
     return wanted
 
 
-def _download(area: BaseGeometry, recipe: Recipe, max_area_km2: float, server: Overpass
-              ) -> gpd.GeoDataFrame:
+def _download(area: BaseGeometry, recipe: Recipe, max_area_km2: float, endpoint: str,
+              cache: Path | None, progress: Progress) -> gpd.GeoDataFrame:
     size = area_km2(area)
     if size > max_area_km2:
         raise SourceError("area of interest", f"covers {size:,.0f} km², more than the "
                           f"{max_area_km2:,.0f} km² allowed for a download",
                           "Use a local extract with --file (such as those of Geofabrik), "
                           "a smaller area, or a higher --max-area")
-    boxes = request_boxes(area, _REQUEST_KM2)
-    _log.info("area of %.1f km²: %d request(s) to %s", size, len(boxes), server.endpoint)
-    found: dict[tuple[str, int], Element] = {}
-    whole = server.progress
+    boxes, tags = request_boxes(area, _REQUEST_KM2), wanted_tags(recipe)
+    _log.info("area of %.1f km²: %d request(s) to %s", size, len(boxes), endpoint)
+    found: dict[ElementId, Element] = {}
     for place, bounds in enumerate(boxes):
-        step = part(whole, place / len(boxes), (place + 1) / len(boxes))
-        found |= Overpass(server.endpoint, server.cache, step).fetch(bounds, wanted_tags(recipe))
-    return elements_to_table(list(found.values()), wanted_tags(recipe), _columns(recipe))
-
-
-def elements_to_table(elements: list[Element], tags: dict[str, tuple[str, ...] | None],
-                      keys: tuple[str, ...]) -> gpd.GeoDataFrame:
-    """Build the features with any of the tags from Overpass elements.
-
-    Args:
-        elements: Nodes, ways and relations, each once.
-        tags: Key to values, or to None for any value.
-        keys: Tag keys to keep as columns.
-
-    Returns:
-        Features in EPSG:4326 with `osm_type`, `osm_id`, the keys that occur, and geometry. Those
-        whose parts are missing or do not close are left out and counted in the log.
-    """
-    import geopandas as gpd
-    from osmnx._errors import InsufficientResponseError
-
-    # osmnx's public functions insist on its own client; see geoseg.sources.overpass for why it
-    # is not used. This step behind them turns elements into geometries and touches nothing else.
-    from osmnx.features import _create_gdf
-
-    matching = {(e["type"], e["id"]) for e in elements if _has_tag(e, tags)}
-    if not matching:
-        return gpd.GeoDataFrame({"osm_type": [], "osm_id": []}, geometry=[], crs="EPSG:4326")
-    queried: dict[str, bool | str | list[str]] = {
-        key: True if values is None else list(values) for key, values in tags.items()}
-    try:
-        table = _create_gdf([{"elements": elements}], shapely.Polygon(), queried).reset_index()
-    except InsufficientResponseError:
-        table = gpd.GeoDataFrame({"element": [], "id": []}, geometry=[], crs="EPSG:4326")
-    lost = len(matching) - len(table)
-    if lost:
-        _log.warning("OpenStreetMap: %d of %d features are incomplete and were left out", lost,
-                     len(matching))
-    table = table.rename(columns={"element": "osm_type", "id": "osm_id"})
-    return table[["osm_type", "osm_id", *(k for k in keys if k in table.columns), "geometry"]]
-
-
-def _has_tag(element: Element, tags: dict[str, tuple[str, ...] | None]) -> bool:
-    """Whether osmnx should make a feature of an element."""
-    own = element.get("tags", {})
-    if element["type"] == "relation" and own.get("type") not in ("multipolygon", "boundary"):
-        return False
-    return any(key in own and (values is None or own[key] in values)
-               for key, values in tags.items())
+        step = part(progress, place / len(boxes), (place + 1) / len(boxes))
+        found |= Overpass(endpoint, cache, step).fetch(bounds, tags)
+    return elements_to_table(list(found.values()), tags, _columns(recipe), endpoint)
 
 
 def _with_class(table: gpd.GeoDataFrame, recipe: Recipe, area: BaseGeometry) -> gpd.GeoDataFrame:

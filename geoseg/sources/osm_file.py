@@ -37,7 +37,7 @@ def is_extract(path: Path) -> bool:
 
 
 def spatial_layers(path: Path) -> list[str]:
-    """Return the layers of a vector file that can hold labels.
+    """Return the layers of a vector file that can hold labels; of an extract, `OSM_LAYERS`.
 
     Raises:
         SourceError: The file is missing or is no vector file.
@@ -55,6 +55,10 @@ def unpack_other_tags(table: gpd.GeoDataFrame, keys: Iterable[str]) -> gpd.GeoDa
     """Return the table with the given keys of its column `other_tags`, if any, as columns.
 
     A column of its own keeps its values; only its gaps are filled.
+
+    Args:
+        table: Features as GDAL's driver gives them; a table without `other_tags` stays as it is.
+        keys: Tags to unpack; those that no feature has make no column.
     """
     if "other_tags" not in table.columns:
         return table
@@ -86,8 +90,10 @@ def read_extract(path: Path, keys: Collection[str], bounds: Bounds) -> gpd.GeoDa
 
     Returns:
         All layers in one table, EPSG:4326, with columns `osm_type` (node, way, relation),
-        `osm_id`, the keys, and geometry. Features whose rings are broken are left out and counted
-        in the log.
+        `osm_id`, the keys, and geometry. Features whose rings are broken are left out with a
+        warning that counts them, however many: an extract is cut out along a border, so what
+        crosses the border is rightly incomplete. Neither counted nor told by GDAL are the nodes
+        that an extract lacks, which shorten their way, and relations that it cannot close.
 
     Raises:
         SourceError: The file is no extract, or cannot be read to its end.

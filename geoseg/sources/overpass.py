@@ -3,7 +3,7 @@
 osmnx's own client returns a reply that the server cut short as if it were complete, tries again
 without end when the server is busy, and replaces `socket.getaddrinfo` for the whole process. Here
 a reply counts only if it is whole, tries are bounded and can be cancelled, and nothing global is
-touched. osmnx still builds the geometries: see `geoseg.sources.osm`.
+touched. osmnx still builds the geometries: see `geoseg.sources.osm_elements`.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from geoseg import __version__
@@ -29,9 +29,7 @@ from geoseg.geo.ground import Bounds
 from geoseg.geo.output import write_text
 from geoseg.progress import Progress
 from geoseg.sources.area import quarter_bounds
-
-Element = dict[str, Any]
-"""A node, way or relation as Overpass writes it in JSON."""
+from geoseg.sources.osm_elements import Element, ElementId, Tags
 
 _TRIES = 5
 _FIRST_PAUSE = 3.0
@@ -61,15 +59,15 @@ class Overpass:
     progress: Progress
     """Called several times a second while waiting, so that it can cancel."""
 
-    def fetch(self, bounds: Bounds, tags: Mapping[str, tuple[str, ...] | None], *,
-              splits: int = _MOST_SPLITS) -> dict[tuple[str, int], Element]:
+    def fetch(self, bounds: Bounds, tags: Tags, *, splits: int = _MOST_SPLITS
+              ) -> dict[ElementId, Element]:
         """Return the elements with any of the tags, and all that they consist of.
 
         Where the server gives up half-way, the four quarters are asked instead.
 
         Args:
             bounds: (left, bottom, right, top) in degrees.
-            tags: Key to values, or to None for any value.
+            tags: Tags of which an element needs any.
             splits: How often the bounds may still be quartered.
 
         Returns:
@@ -87,7 +85,7 @@ class Overpass:
                     "Try again later, or use a local extract with --file") from remark
             _log.warning("%s sent partial data (%s): asking again in four parts", self.endpoint,
                          remark)
-            found: dict[tuple[str, int], Element] = {}
+            found: dict[ElementId, Element] = {}
             for quarter in quarter_bounds(bounds):
                 found |= self.fetch(quarter, tags, splits=splits - 1)
             return found
@@ -110,7 +108,6 @@ class Overpass:
         body = self._ask(query)
         elements = _elements(body, self.endpoint)
         if kept is not None:
-            kept.parent.mkdir(parents=True, exist_ok=True)
             write_text(kept, body.decode("utf-8"))
         return elements
 
@@ -161,14 +158,14 @@ class Overpass:
         return outcome[0]
 
 
-def overpass_query(bounds: Bounds, tags: Mapping[str, tuple[str, ...] | None]) -> str:
+def overpass_query(bounds: Bounds, tags: Tags) -> str:
     """Return the Overpass QL text for elements with any of the tags within bounds.
 
     Of the relations only areas are asked for: routes would bring whole rivers and bus lines.
 
     Args:
         bounds: (left, bottom, right, top) in degrees.
-        tags: Key to values, or to None for any value.
+        tags: Tags of which an element needs any.
     """
     left, bottom, right, top = bounds
     filters = [_filter(key, values) for key, values in tags.items()]

@@ -16,11 +16,11 @@ import pyproj
 import shapely
 
 from geoseg.errors import SourceError
-from geoseg.geo.grid import Grid
-from geoseg.geo.ground import Bounds, metric_crs
+from geoseg.geo.grid import Grid, apply_to_shapes
+from geoseg.geo.ground import Bounds, metric_crs, reproject
 from geoseg.geo.vector import LayerSummary, read_layer, split_layer, summarize_layer
 from geoseg.recipe import DEFAULT_WIDTHS, ClassRecipe, Recipe
-from geoseg.sources.landcover import require_overlap
+from geoseg.sources.extent import require_overlap
 from geoseg.sources.matching import (
     WIDTH_KEYS,
     Matches,
@@ -193,26 +193,25 @@ class ShapeReader:
         return self.to_pixels(shapely.buffer(_changed(lines, crs, metric), widths / 2), metric)
 
     def to_pixels(self, shapes: np.ndarray, crs: pyproj.CRS | None) -> np.ndarray:
-        """Return shapes in pixel coordinates; without CRS they are pixel space: x, -row."""
+        """Return shapes in pixel coordinates.
+
+        Args:
+            shapes: shapely geometries (n,).
+            crs: Their CRS; None for pixel space, x = column and y = -row.
+
+        Returns:
+            Geometries (n,), x = column, y = row; empty where the image's CRS cannot show them.
+        """
         own = self.grid.pyproj_crs
         if own is not None and crs is not None:
             shapes = _changed(shapes, crs, own)
-        back = ~self.grid.transform
-        placed: np.ndarray = shapely.transform(shapes, lambda xy: np.column_stack(
-            [back.a * xy[:, 0] + back.b * xy[:, 1] + back.c,
-             back.d * xy[:, 0] + back.e * xy[:, 1] + back.f]))
-        return placed
+        return apply_to_shapes(~self.grid.transform, shapes)
 
 
 def _changed(shapes: np.ndarray, source: pyproj.CRS, target: pyproj.CRS) -> np.ndarray:
     """Transform shapes between CRS; those that leave the target's domain become empty."""
-    if source == target:
-        return shapes
-    change = pyproj.Transformer.from_crs(source, target, always_xy=True)
-    moved: np.ndarray = shapely.transform(
-        shapes, lambda xy: np.column_stack(change.transform(xy[:, 0], xy[:, 1])))
-    outside = ~np.isfinite(shapely.bounds(moved)).all(axis=1)
-    moved[outside] = shapely.Polygon()
+    moved = np.array(reproject(shapes, source, target))
+    moved[~np.isfinite(shapely.bounds(moved)).all(axis=1)] = shapely.Polygon()
     return moved
 
 

@@ -117,15 +117,35 @@ def test_pixel_size_is_measured_on_the_ground(tmp_path):
 
 @pytest.mark.parametrize(("name", "match"), [
     ("zero_bytes.tif", "cannot be opened"), ("cint16.tif", "complex"),
-    ("missing.tif", "does not exist"),
+    ("missing.tif", "does not exist"), ("corrupt.tif", "ends before"),
+    ("truncated.tif", "ends before"),
 ])
 def test_odd_files_are_refused_on_opening(data, name, match):
     with pytest.raises(RasterError, match=match), open_raster(data / "odd_inputs" / name):
         pass
 
 
-@pytest.mark.parametrize("name", ["corrupt.tif", "truncated.tif"])
-def test_damaged_files_are_refused_on_reading(data, name):
-    with open_raster(data / "odd_inputs" / name) as dataset, \
-            pytest.raises(RasterError, match="cannot be read at column"):
-        read(dataset, Window(0, 0, dataset.width, dataset.height), [1])
+@pytest.mark.parametrize("tiled", [True, False])
+@pytest.mark.parametrize("interleave", ["band", "pixel"])
+def test_a_file_cut_anywhere_in_its_pixels_is_refused_on_opening(tmp_path, tiled, interleave):
+    blocks = {"tiled": True, "blockxsize": 64, "blockysize": 64} if tiled else {}
+    values = np.random.default_rng(0).integers(0, 255, (3, 100, 150), dtype=np.uint8)
+    path = write(tmp_path / "a.tif", values, interleave=interleave, **blocks)
+    with open_raster(path) as dataset:
+        np.testing.assert_array_equal(dataset.read(), values)
+    whole = path.read_bytes()
+    for missing in (1, len(whole) // 3, len(whole) // 2):
+        path.write_bytes(whole[:-missing])
+        with pytest.raises(RasterError, match="ends before"), open_raster(path):
+            pass
+
+
+def test_damage_inside_a_file_is_told_on_reading(tmp_path):
+    values = np.random.default_rng(0).integers(0, 255, (1, 256, 256), dtype=np.uint8)
+    path = write(tmp_path / "a.tif", values, compress="deflate", tiled=True,
+                 blockxsize=128, blockysize=128)
+    damaged = bytearray(path.read_bytes())
+    damaged[len(damaged) // 2:len(damaged) // 2 + 5000] = bytes(5000)
+    path.write_bytes(damaged)
+    with open_raster(path) as dataset, pytest.raises(RasterError, match="cannot be read at column"):
+        read(dataset, Window(0, 0, 256, 256), [1])

@@ -14,7 +14,13 @@ from rasterio.windows import Window
 from geoseg.errors import Cancelled, OutputError
 from geoseg.geo.grid import PIXEL_SPACE, Grid
 from geoseg.geo.legend import Legend, LegendClass
-from geoseg.geo.output import check_output
+from geoseg.geo.output import (
+    check_output,
+    making_folder,
+    replacing,
+    replacing_folder,
+    write_text,
+)
 from geoseg.geo.raster import open_raster
 from geoseg.geo.windows import row_bands
 from geoseg.geo.writing import raster_writer
@@ -122,4 +128,28 @@ def test_output_is_checked_before_work(tmp_path):
         check_output(tmp_path)
     with pytest.raises(OutputError, match=r"ends in '\.png'"):
         check_output(tmp_path / "a.png", suffixes=(".tif",))
-    assert check_output(tmp_path / "new" / "a.tif").parent.is_dir()
+    with pytest.raises(OutputError, match="is also an input"):
+        check_output(tmp_path / "new" / ".." / "file", overwrite=True,
+                     inputs=[None, 3, f"{tmp_path / 'file'}|layername=roads"])
+    assert check_output(tmp_path / "file", overwrite=True, inputs=[tmp_path / "other"])
+    assert check_output(tmp_path / "new" / "deep" / "a.tif").name == "a.tif"
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_new_folder_is_made_with_its_file_and_goes_with_its_failure(tmp_path):
+    deep = tmp_path / "new" / "deep"
+
+    def fail(manager):
+        with manager:
+            raise ZeroDivisionError
+
+    for manager in (replacing(deep / "a.txt"), replacing_folder(deep / "tiles"),
+                    making_folder(deep / "other")):
+        with pytest.raises(ZeroDivisionError):
+            fail(manager)
+        assert list(tmp_path.iterdir()) == []
+    write_text(deep / "a.txt", "text")
+    assert (deep / "a.txt").read_text() == "text"
+    with pytest.raises(ZeroDivisionError):
+        fail(making_folder(tmp_path / "new" / "other"))
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["deep"]

@@ -375,3 +375,21 @@ def test_shapes_and_labels_are_checked():
     labels[0, 0, 0] = 4
     with pytest.raises(ValueError, match="neither below 4"):
         Tally(make_legend(4)).add(probabilities, labels)
+
+
+def test_the_best_division_of_two_classes_is_found_by_trying_all():
+    random = np.random.default_rng(5)
+    truth = random.random((1, 80, 80)) < 0.15
+    water = np.clip(0.3 * truth + random.normal(0.3, 0.15, truth.shape), 0, 1)
+    legend = Legend((LegendClass(0, "land", "#aa8855"), LegendClass(1, "water", "#3182bd")))
+    tally = Tally(legend)
+    tally.add(np.stack([1 - water, water], axis=1).astype(np.float32), truth.astype(np.uint8))
+    found = tally.map_thresholds()
+
+    def mean_iou(threshold):
+        mapped = water >= threshold
+        return np.mean([(mapped & truth).sum() / (mapped | truth).sum(),
+                        (~mapped & ~truth).sum() / (~mapped | ~truth).sum()])
+
+    best = max(mean_iou(edge / 512) for edge in range(1, 512))
+    assert mean_iou(found["water"]) == pytest.approx(best, abs=1e-3)

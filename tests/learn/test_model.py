@@ -28,7 +28,7 @@ def test_a_model_comes_back(tmp_path):
 
 def test_the_card_is_read_without_torch(tmp_path):
     make_model().save(tmp_path / "m.safetensors")
-    code = ("import sys; from geoseg.info import info; "
+    code = ("import sys; from geoseg.describe import info; "
             f"print(info({str(tmp_path / 'm.safetensors')!r})['classes'], 'torch' in sys.modules)")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "['land', 'water'] False"

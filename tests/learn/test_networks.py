@@ -43,3 +43,39 @@ def test_groups_hold_every_parameter_once():
     held = [id(p) for group in groups for p in group["params"]]
     assert sorted(held) == sorted(id(p) for p in network.parameters())
     assert [group["lr"] for group in groups] == [1e-4, 1e-3]
+
+
+def test_a_shallow_network_sees_less_far():
+    """The gradient of one output pixel reaches less of the input, and fewer weights do the work."""
+    reach, size = {}, {}
+    for depth in (3, 5):
+        network = build_network(NetworkCard(architecture="unet", encoder="resnet18", bands=1,
+                                            classes=1, depth=depth)).eval()
+        batch = torch.randn(1, 1, 256, 256, requires_grad=True)
+        network(batch)[0, 0, 128, 128].backward()
+        reach[depth] = int((batch.grad[0, 0].abs() > 0).any(0).sum())
+        size[depth] = sum(p.numel() for p in network.parameters())
+    assert reach[3] < reach[5] / 2
+    assert size[3] < size[5]
+
+
+def test_the_detail_branch_is_part_of_the_network():
+    card = NetworkCard(architecture="unet", encoder="resnet18", bands=4, classes=3, detail=8)
+    network = build_network(card)
+    assert network(torch.zeros(2, 4, 32, 64)).shape == (2, 3, 32, 64)
+    held = [id(p) for group in parameter_groups(network, 1e-3, 0.1) for p in group["params"]]
+    assert sorted(held) == sorted(id(p) for p in network.parameters())
+
+
+def test_the_classic_unet_has_the_published_number_of_parameters():
+    """31,031,940 in convolutions and 13,696 in batch normalisation, for 3 bands and 4 classes."""
+    network = build_network(NetworkCard(architecture="classic-unet", encoder="none", bands=3,
+                                        classes=4, width=64))
+    assert sum(p.numel() for p in network.parameters()) == 31_045_636
+
+
+@pytest.mark.parametrize("depth", [3, 5])
+def test_the_classic_unet_answers_at_full_resolution(depth):
+    network = build_network(NetworkCard(architecture="classic-unet", encoder="none", bands=2,
+                                        classes=3, width=8, depth=depth))
+    assert network(torch.zeros(1, 2, 64, 96)).shape == (1, 3, 64, 96)

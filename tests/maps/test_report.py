@@ -220,7 +220,7 @@ def test_hostile_names_are_shown_as_they_are(tmp_path):
 
 def test_a_colour_cannot_carry_a_style(tmp_path):
     evaluation = make_evaluation()
-    classes = [ClassCard(name=item.name, color="#102030;background:url(x)")
+    classes = [ClassCard.model_construct(name=item.name, color="#102030;background:url(x)")
                for item in evaluation.card.classes]
     evaluation = replace(evaluation, card=evaluation.card.model_copy(update={"classes": classes}))
     text, _ = render(evaluation, tmp_path)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from geoseg.geo.legend import IGNORE
 from geoseg.recipe import AugmentRecipe
-from geoseg.samples.augment import relight, resample, turn
+from geoseg.samples.augment import pad, relight, resample, turn
 
 
 def blocks(side, cell, seed):
@@ -86,3 +86,11 @@ def test_speckle_in_decibels_has_the_spread_of_its_looks():
     image = np.zeros((1, 300, 300), np.float32)
     speckle = relight(image, np.array([5.0]), recipe, np.random.default_rng(0)) * 5.0
     assert speckle.std() == pytest.approx(10 / np.log(10) * np.sqrt(polygamma(1, 4)), rel=0.02)
+
+
+def test_padding_is_invalid_and_ignored():
+    image, mask, labels = pad(blocks(20, 5, 0), 32)
+    assert image.shape == (2, 32, 32)
+    assert mask.sum() == 400
+    assert (labels[0][~mask] == IGNORE).all()
+    assert (image[:, ~mask] == 0).all()

@@ -393,10 +393,12 @@ def test_rasters_that_cannot_serve_are_named(tmp_path, image):
 
 def test_output_is_never_an_input_nor_overwritten_unasked(tmp_path, image):
     source = make_layer(tmp_path / "s.gpkg", [box(1, 1, 9, 9)], code=[1])
+    (tmp_path / "old.tif").touch()
     with pytest.raises(OutputError, match="exists already"):
-        burn_labels(source, THREE, like=image, out=image)
-    with pytest.raises(OutputError, match="also an input"):
-        burn_labels(source, THREE, like=image, out=image, overwrite=True)
+        burn_labels(source, THREE, like=image, out=tmp_path / "old.tif")
+    for overwrite in (False, True):
+        with pytest.raises(OutputError, match="also an input"):
+            burn_labels(source, THREE, like=image, out=image, overwrite=overwrite)
 
 
 def test_cancelling_leaves_nothing_behind(tmp_path, image):

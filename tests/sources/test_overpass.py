@@ -166,14 +166,6 @@ def test_a_useless_reply_is_one_clear_error(tmp_path, reply, message):
     assert not (tmp_path / "osm.gpkg").exists()
 
 
-def test_incomplete_features_are_counted(tmp_path, caplog):
-    elements = [*town(), way(300, 1, 999, building="yes")]
-    with overpass(answer(*elements)) as server, caplog.at_level(logging.WARNING, "geoseg"):
-        out = fetch(server, tmp_path)
-    assert "1 of 4 features are incomplete" in caplog.text
-    assert set(rows(out, "polygons").index) == {"100", "200"}
-
-
 def test_a_kept_reply_is_used_and_a_damaged_one_thrown_away(tmp_path):
     cache = tmp_path / "cache"
     with overpass(answer(*town())) as server:
@@ -187,6 +179,13 @@ def test_a_kept_reply_is_used_and_a_damaged_one_thrown_away(tmp_path):
         fetch(server, tmp_path, cache=cache, overwrite=True)
         assert len(server.queries) == 2
     assert json.loads(kept.read_text())["elements"]
+
+
+def test_a_cache_that_is_a_file_is_named(tmp_path):
+    (tmp_path / "cache").touch()
+    with (overpass(answer(*town())) as server,
+          pytest.raises(OutputError, match=r"cache.*cannot be made")):
+        fetch(server, tmp_path, cache=tmp_path / "cache")
 
 
 def test_an_unreachable_server_fails_within_seconds(tmp_path):

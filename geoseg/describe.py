@@ -91,11 +91,19 @@ def _raster(path: Path) -> dict[str, Any]:
             "bands": [f"{index} {name or ''}".strip() for index, name
                       in zip(dataset.indexes, dataset.descriptions, strict=True)],
             "dtype": dataset.dtypes[0], "nodata": dataset.nodata,
-            "crs": dataset.crs.to_string() if grid.is_georeferenced else "none (pixel space)",
+            "crs": _crs_name(grid),
             "pixel size": f"{width:.4g} x {height:.4g} m" if grid.is_georeferenced else "1 px",
             "bounds": [round(value, 6) for value in grid.bounds],
             "classes": list(legend.names) if legend else "no geoseg legend",
         }
+
+
+def _crs_name(grid: Grid) -> str:
+    """Return the code of a CRS, such as EPSG:4326, or the name of one that has no code."""
+    crs = grid.pyproj_crs
+    if crs is None:
+        return "none (pixel space)"
+    return ":".join(crs.to_authority() or (f"{crs.name} (no code)",))
 
 
 def _plain(value: object) -> str:

@@ -16,12 +16,12 @@ from geoseg.geo.grid import Grid
 from geoseg.geo.ground import Bounds
 from geoseg.geo.output import making_folder, write_text
 from geoseg.geo.raster import open_raster
+from geoseg.geo.vector import OSM_SUFFIXES
 from geoseg.progress import Progress, part, silent
 from geoseg.recipe import Recipe
 
 _log = logging.getLogger("geoseg")
 _RECORD = "run.json"
-_OSM_EXTRACTS = (".osm", ".pbf")
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def run(recipe: Recipe | str | Path, *, image: str | Path, out: str | Path,
     Raises:
         GeosegError: As the single steps raise; what was finished before is kept.
     """
-    recipe = recipe if isinstance(recipe, Recipe) else Recipe.read(recipe)
+    recipe = Recipe.of(recipe)
     folder = Path(out)
     if folder.is_file():
         raise OutputError(folder, "is a file", "Name a folder")
@@ -111,7 +111,7 @@ class _Chain:
 
     def _sources(self) -> list[str | Path]:
         sources = list(self.labels)
-        is_extract = self.osm is not None and Path(self.osm).suffix in _OSM_EXTRACTS
+        is_extract = self.osm is not None and Path(self.osm).suffix.lower() in OSM_SUFFIXES
         if self.osm is not None and not is_extract:
             return [*sources, self.osm]
         if sources and not is_extract:

@@ -139,8 +139,9 @@ class TrainRecipe(_Section):
     encoder: str = "resnet18"
     """Encoder by its smp or timm (`tu-...`) name."""
     depth: Annotated[int, Field(ge=3, le=5)] = 5
-    """Stages of the encoder, or levels of a classic-unet. Fewer make a smaller network that sees less far and learns less by
-    heart: better with few scenes, or where a pixel's surroundings say little."""
+    """Stages of the encoder, or levels of a classic-unet. Fewer make a smaller network that sees
+    less far and learns less by heart: better with few scenes, or where the surroundings of a pixel
+    say little."""
     width: Annotated[int, Field(ge=4, le=128)] = 32
     """Channels of the first level of a classic-unet; 64 in the original."""
     pretrained: bool = True
@@ -273,6 +274,11 @@ class Recipe(_Section):
             name: type(self).model_fields[name].get_default() for name in sections})
 
     @classmethod
+    def of(cls, recipe: Recipe | str | Path) -> Recipe:
+        """Return a recipe as it is, or read it; what every verb does with its argument."""
+        return recipe if isinstance(recipe, Recipe) else cls.read(recipe)
+
+    @classmethod
     def read(cls, source: str | Path) -> Recipe:
         """Read a recipe from a TOML file, or a shipped one by its name.
 
@@ -338,7 +344,7 @@ def _explain(error: ValidationError) -> tuple[str, str]:
     if first["type"] == "extra_forbidden":
         known = _known_keys(first["loc"][:-1])
         nearest = difflib.get_close_matches(str(first["loc"][-1]), known, n=1, cutoff=0.5)
-        hint = f"Did you mean {nearest[0]!r}?" if nearest else "Remove it"
+        hint = f"Did you mean {nearest[0]!r}?" if nearest else "Remove it."
         return f"has an unknown key {place}", f"{hint} Known here: {', '.join(sorted(known))}"
     message = first["msg"].removeprefix("Value error, ")
     given = first.get("input")

@@ -77,7 +77,7 @@ def train(chips: ChipPlan | str | Path, recipe: Recipe | str | Path, *, out: str
         TrainingError: Nothing to resume, the loss is not finite, or memory ran out.
     """
     path = check_output(out, overwrite=overwrite, suffixes=(".safetensors",))
-    recipe = recipe if isinstance(recipe, Recipe) else Recipe.read(recipe)
+    recipe = Recipe.of(recipe)
     plan = chips if isinstance(chips, ChipPlan) else ChipPlan.read(chips)
     check_plan(plan, recipe)
     check_labels(plan)

@@ -74,7 +74,7 @@ def plan_chips(image: str | Path | None = None, labels: str | Path | None = None
     """
     path = check_output(out, overwrite=overwrite, suffixes=(".gpkg",),
                         inputs=[image, labels, *chain.from_iterable(scenes)])
-    recipe = Recipe.read(recipe) if isinstance(recipe, str | Path) else recipe
+    recipe = None if recipe is None else Recipe.of(recipe)
     settings = _settings(recipe, size, split, block, seed)
     _check_options(overlap, random, min_valid)
     pairs, tiles = _pairs(image, labels, scenes, folder)

@@ -78,7 +78,7 @@ def burn_labels(sources: Sequence[Source] | Source, recipe: Recipe | str | Path,
             or no pixel of the image gets a class.
         OutputError: `out` cannot be written, or is one of the inputs.
     """
-    recipe = recipe if isinstance(recipe, Recipe) else Recipe.read(recipe)
+    recipe = Recipe.of(recipe)
     chosen = [sources] if isinstance(sources, str | Path) else list(dict.fromkeys(sources))
     out = check_output(out, overwrite=overwrite, suffixes=RASTER_SUFFIXES,
                        inputs=[*chosen, like, within])

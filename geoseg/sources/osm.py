@@ -78,7 +78,7 @@ def fetch_osm(aoi: str | Path, recipe: Recipe | str | Path, *, out: str | Path,
         RecipeError: No class of the recipe names a tag.
         OutputError: `out` cannot be written.
     """
-    recipe = recipe if isinstance(recipe, Recipe) else Recipe.read(recipe)
+    recipe = Recipe.of(recipe)
     out = check_output(out, overwrite=overwrite, suffixes=(".gpkg",), inputs=[aoi, file])
     if not recipe_keys(recipe):
         raise RecipeError(recipe.name, "names no OpenStreetMap tags",

@@ -151,8 +151,8 @@ def test_probabilities_lie_on_exactly_the_grid_of_the_image(odd, tmp_path, name)
 
 
 @pytest.mark.parametrize(("name", "words"), [
-    ("alpha.tif", None), ("anisotropic_10x25m.tif", None), ("389225main_sw_1965_1024.jpg", None),
-    ("no_crs_no_transform.tif", None),
+    ("anisotropic_10x25m.tif", None), ("389225main_sw_1965_1024.jpg", None),
+    ("no_crs_no_transform.tif", None), ("alpha.tif", "only one class is shown (water)"),
     ("all-nodata.tif", "no pixel has both a label and image data"),
     ("sliver_5x3000.tif", "is 3000 x 5 px, smaller than a chip of 32 px"),
     ("float_nan.tif", "is 3 x 2 px, smaller than a chip of 32 px"),

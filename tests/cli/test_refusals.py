@@ -231,7 +231,7 @@ def test_a_plan_whose_scenes_are_gone_or_cut_off(world, refused, tmp_path):
     for command, name in (("export-chips", "tiles"), ("train", "o.safetensors"),
                           ("evaluate", "o.html")):
         refused(*world.command(command, tmp_path / name, chips=plan),
-                says=(f"p.gpkg: refers to {image}, which does not exist. Put the file back",))
+                says=(f"p.gpkg: refers to {image}, which does not exist",))
 
 
 def test_labels_that_were_ignored_after_planning(world, refused, tmp_path):

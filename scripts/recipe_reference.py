@@ -13,9 +13,9 @@ PAGE = Path(__file__).parents[1] / "docs" / "recipes.md"
 _INTRODUCTION = """\
 # Recipes
 
-A recipe is one TOML file that holds everything which must agree along the way. Print a shipped one
-to start your own from: `geoseg recipes buildings > mine.toml`. An unknown key is an error that names
-the nearest known one; `geoseg recipes --schema` prints the JSON schema for editors.
+A recipe is one TOML file that holds everything which must agree along the way. Print a shipped
+one to start your own from: `geoseg recipes buildings > mine.toml`. An unknown key is an error that
+names the nearest known one; `geoseg recipes --schema` prints the JSON schema for editors.
 
 {shipped}
 

@@ -58,6 +58,9 @@ class ClassRecipe(_Section):
     attributes of any other vector file."""
     codes: list[int] = []
     """Values of a land-cover raster, or of an attribute `class`, `code` or `value`."""
+    optional: bool = False
+    """Whether training may go on when no training chip shows the class; otherwise it is refused,
+    since the model could not learn it."""
     width: dict[str, Positive] = {}
     """Width in metres of lines and points by tag value, with `default` for the rest; overrides
     the built-in table."""

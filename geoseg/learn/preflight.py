@@ -35,7 +35,8 @@ def check_plan(plan: ChipPlan, recipe: Recipe) -> None:
     """Check that a chip plan and a recipe belong together and can be trained on.
 
     Raises:
-        PlanError: Other classes than the recipe's, no training or no validation chips.
+        PlanError: Other classes than the recipe's, no training or no validation chips, or a class
+            that no training chip shows, unless the recipe says that it is optional.
     """
     subject = plan.path or "chip plan"
     if plan.legend.names != recipe.legend.names or (plan.legend.overlapping
@@ -48,10 +49,13 @@ def check_plan(plan: ChipPlan, recipe: Recipe) -> None:
             raise PlanError(subject, f"has no {meaning} chips",
                             "Plan again with a share for it, smaller chips or more scenes")
     shares = plan.shares("train")
-    for name, share in zip(plan.legend.names, shares, strict=True):
+    for item, share in zip(recipe.classes, shares, strict=True):
+        found = f"no training chip shows class {item.name!r}, so the model cannot learn it"
+        if share == 0 and not item.optional:
+            raise PlanError(subject, found, "Plan over a larger area, take the class out of the "
+                            "recipe, or say optional = true there")
         if share == 0:
-            _log.warning("%s: no training chip shows class %r, so the model cannot learn it. Plan "
-                         "over a larger area, or take the class out of the recipe.", subject, name)
+            _log.warning("%s: %s.", subject, found)
     if (shares > 0).sum() < (1 if recipe.task == "overlapping" else 2):
         raise PlanError(subject, "holds a single class in its training chips",
                         "Check the labels, or plan over a larger area")

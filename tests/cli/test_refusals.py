@@ -246,17 +246,21 @@ def test_labels_that_were_ignored_after_planning(world, refused, tmp_path):
 
 
 def test_a_class_that_is_absent_from_training(world, bad, refused, tmp_path):
-    """Of two classes both are needed; of more, the rest can be learnt and the gap is told."""
+    """It is refused, unless the recipe says that the class is optional; then the gap is told."""
     recipe = tmp_path / "town.toml"
-    recipe.write_text(RECIPE.replace(
-        "[chips]", '[[class]]\nname = "town"\ncolor = "#aa0000"\n[chips]'))
+    town = '[[class]]\nname = "town"\ncolor = "#aa0000"\n'
+    recipe.write_text(RECIPE.replace("[chips]", f"{town}[chips]"))
     planned = invoke("plan-chips", world.image, bad.town, "--size", 64, "-o", tmp_path / "p.gpkg")
     assert "No train chip shows town: there is nothing to learn it on." in planned.stderr
+    refused("train", tmp_path / "p.gpkg", "-r", recipe, "--device", "cpu",
+            "-o", tmp_path / "m.safetensors",
+            says=("p.gpkg: no training chip shows class 'town', so the model cannot learn it. Plan "
+                  "over a larger area, take the class out of the recipe, or say optional = true",))
+    recipe.write_text(RECIPE.replace("[chips]", f"{town}optional = true\n[chips]"))
     trained = invoke("train", tmp_path / "p.gpkg", "-r", recipe, "--device", "cpu",
                      "-o", tmp_path / "m.safetensors")
     assert trained.exit_code == 0, trained.output
     assert f"Note: {tmp_path / 'p.gpkg'}: no training chip shows class 'town'" in trained.stderr
-    assert "Plan over a larger area, or take the class out" in trained.stderr
     half = STRIPES.copy()
     half[:, SIDE // 3:] = 0
     labels = write_labels(tmp_path / "half.tif", half)
@@ -265,7 +269,7 @@ def test_a_class_that_is_absent_from_training(world, bad, refused, tmp_path):
     assert planned.exit_code == 0, planned.output
     write_plan_without(tmp_path / "q.gpkg", 1, tmp_path / "r.gpkg")
     refused(*world.command("train", tmp_path / "o.safetensors", chips=tmp_path / "r.gpkg"),
-            says=("r.gpkg: holds a single class in its training chips. Check the labels",))
+            says=("r.gpkg: no training chip shows class",))
 
 
 def write_plan_without(source: Path, value: int, path: Path) -> None:

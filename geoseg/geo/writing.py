@@ -18,6 +18,7 @@ from geoseg.geo.grid import PIXEL_SPACE_TAG, Grid
 from geoseg.geo.legend import Legend
 from geoseg.geo.output import not_written, replacing
 from geoseg.geo.raster import may_lack_georeference
+from geoseg.geo.style import write_style
 
 if TYPE_CHECKING:
     from rasterio.io import DatasetWriter
@@ -48,7 +49,8 @@ def raster_writer(path: Path, grid: Grid, *, count: int, dtype: str, nodata: flo
         count: Number of bands.
         dtype: Pixel type, e.g. `uint8`.
         nodata: Value of pixels without data; also what unwritten pixels hold.
-        legend: Stored in the file's tags; a single-band uint8 raster also gets its colour table.
+        legend: Stored in the file's tags; a single-band uint8 raster also gets its colour table,
+            and a QGIS style beside it.
         band_names: Band descriptions.
         scale: Band scale: stored value x scale = true value.
         tags: Further tags for the file.
@@ -62,6 +64,8 @@ def raster_writer(path: Path, grid: Grid, *, count: int, dtype: str, nodata: flo
         OutputError: The system refused to write, or the file on disk differs from what was
             written.
     """
+    has_palette = (legend is not None and not legend.overlapping and count == 1
+                   and dtype == "uint8")
     written: list[tuple[Window, int]] = []
     with replacing(path) as part, may_lack_georeference():
         draft = part.with_name(f"{part.name}.draft.tif")
@@ -81,6 +85,8 @@ def raster_writer(path: Path, grid: Grid, *, count: int, dtype: str, nodata: flo
                 overview_resampling="NEAREST" if is_categorical else "AVERAGE",
                 num_threads="ALL_CPUS", bigtiff="IF_SAFER")
             _compare(part, written, path)
+    if legend is not None and has_palette:
+        write_style(path, legend)
 
 
 def _create(draft: Path, grid: Grid, count: int, dtype: str, nodata: float | None

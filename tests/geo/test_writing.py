@@ -46,7 +46,7 @@ def test_a_raster_comes_back_as_it_was_written(tmp_path):
     with open_raster(path) as dataset:
         assert Grid.of(dataset) == GRID
         assert Legend.of(dataset) == LEGEND
-    assert [item.name for item in tmp_path.iterdir()] == ["classes.tif"]
+    assert {item.name for item in tmp_path.iterdir()} == {"classes.tif", "classes.qml"}
 
 
 def test_unwritten_pixels_are_nodata(tmp_path):

@@ -96,7 +96,8 @@ def test_the_file_lies_on_the_images_grid_and_explains_itself(tmp_path, image):
         assert labels.colormap(1)[2] == (0x50, 0x80, 0x80, 255)
         legend = json.loads(labels.tags()["GEOSEG_LEGEND"])
     assert [item["name"] for item in legend["classes"]] == ["open", "wood", "lake"]
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["image.tif", "l.tif", "s.gpkg"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "image.tif", "l.qml", "l.tif", "s.gpkg"]
 
 
 @pytest.mark.parametrize("rows", [1, 7, 16])

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from geoseg.errors import ModelError
 from geoseg.geo.output import replacing
@@ -40,7 +40,8 @@ def write_container(path: Path, kind: str, document: Mapping[str, Any],
     metadata = {"geoseg": kind, "document": text, "sha256": _seal(text, tensors)}
     contiguous = {name: np.asarray(array, order="C") for name, array in tensors.items()}
     with replacing(path) as part:
-        save_file(contiguous, part, metadata=metadata)
+        # save_file would make the file readable for its owner alone.
+        part.write_bytes(save(contiguous, metadata=metadata))
 
 
 def read_document(path: str | Path, kind: str) -> dict[str, Any]:

@@ -23,6 +23,7 @@ PANEL_PIXELS = 1200
 _WIDTH = 11.8
 _INK, _FAINT = "#222222", "#6b6b6b"
 _MARGIN, _GAP, _HEAD, _FOOT, _TITLE = 0.25, 0.16, 0.62, 0.95, 0.27
+_INCHES_PER_LETTER = 0.066
 
 
 class Panel(NamedTuple):
@@ -165,11 +166,13 @@ def _foot(figure: Figure, grid: Grid, inches_per_unit: float, key: Key | None) -
 def _key(axes: Axes, key: Key, room: float) -> None:
     note = " (classes overlap)" if key.legend.overlapping else ""
     axes.text(_MARGIN, 0.74, f"{key.title}: share of area{note}", fontsize=8, color=_FAINT)
-    columns = max(int(room // 1.45), 1)
+    longest = max(len(item.name[:20]) for item in key.legend)
+    pitch = 0.45 + _INCHES_PER_LETTER * (longest + len("  99.9%"))
+    columns = max(int(room // pitch), 1)
     shown = list(zip(key.legend, key.shares, strict=True))[:3 * columns]
     for number, (item, share) in enumerate(shown):
         row, column = divmod(number, columns)
-        x, y = _MARGIN + column * 1.45, 0.52 - 0.21 * row
+        x, y = _MARGIN + column * pitch, 0.52 - 0.21 * row
         axes.add_patch(_rectangle(x, y, 0.22, 0.13, item.color))
         axes.text(x + 0.29, y + 0.065, f"{item.name[:20]}  {share:.1%}", fontsize=7.5, va="center",
                   color=_INK)

@@ -1,0 +1,18 @@
+"""The algorithms, one per file, in the order of the work."""
+
+from .burn_labels import BurnLabels
+from .classify import Classify
+from .evaluate import Evaluate
+from .export_chips import ExportChips
+from .fetch_osm import FetchOsm
+from .map_area import MapArea
+from .model_information import ModelInformation
+from .plan_chips import PlanChips
+from .polygonize import Polygonize
+from .predict import Predict
+from .set_up_engine import SetUpEngine
+from .trace_coastline import TraceCoastline
+from .train_model import TrainModel
+
+ALGORITHMS = (SetUpEngine, MapArea, FetchOsm, BurnLabels, PlanChips, ExportChips, TrainModel,
+              ModelInformation, Predict, Classify, Polygonize, TraceCoastline, Evaluate)

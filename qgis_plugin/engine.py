@@ -1,0 +1,77 @@
+"""The engine as the algorithms see it: one call that runs a verb in a process of its own."""
+
+from qgis.core import QgsProcessingException
+
+from . import settings
+from .environment import EngineHome, SetupCancelled, SetupFailed
+from .paths import version, worker
+from .process import TaskCancelled, TaskFailed, run_task
+
+MISSING = ("geoseg's engine is not set up. Run \"Set up engine\" in the geoseg group of the "
+           "Processing toolbox (or in the menu Plugins > geoseg) once, and try again.")
+"""What every algorithm says where there is no engine."""
+
+
+class Listener:
+    """Shows what the engine tells in an algorithm's dialog, and passes the Cancel button on."""
+
+    def __init__(self, feedback):
+        self._feedback = feedback
+        self._text = None
+
+    def is_cancelled(self):
+        """Return whether the user has pressed Cancel."""
+        return self._feedback.isCanceled()
+
+    def progress(self, fraction, text=None):
+        """Move the bar; say what is being done when that changes."""
+        self._feedback.setProgress(100 * fraction)
+        if text and text != self._text:
+            self._feedback.setProgressText(text)
+            self._text = text
+
+    def log(self, level, text):
+        """Write a line into the log."""
+        write = {"warning": self._feedback.pushWarning, "debug": self._feedback.pushDebugInfo}
+        write.get(level, self._feedback.pushInfo)(text)
+
+
+def home():
+    """Return the folder of the engine's environments."""
+    return EngineHome(settings.read(settings.HOME))
+
+
+def interpreter():
+    """Return the Python that runs the engine, or None: the user's own, else the one set up."""
+    return settings.read(settings.INTERPRETER) or home().python()
+
+
+def run(task, params, feedback):
+    """Run a task of the engine; return its result, or None if the user cancelled.
+
+    Raises:
+        QgsProcessingException: Its message is one sentence; exactly this class, since QGIS shows
+            a traceback for any other, subclasses included.
+    """
+    python = interpreter()
+    if python is None:
+        raise QgsProcessingException(MISSING)
+    try:
+        return run_task(str(python), str(worker()), task, params, listener=Listener(feedback),
+                        version=version())
+    except TaskCancelled:
+        feedback.pushInfo("Stopped. Nothing half-made was left.")
+        return None
+    except TaskFailed as failure:
+        raise explained(failure, feedback) from None
+
+
+def explained(failure, feedback):
+    """Return the exception to raise for a failure; its details go into the log."""
+    if failure.details:
+        feedback.pushDebugInfo(failure.details)
+    return QgsProcessingException(str(failure))
+
+
+__all__ = ["MISSING", "Listener", "SetupCancelled", "SetupFailed", "TaskCancelled", "TaskFailed",
+           "explained", "home", "interpreter", "run"]

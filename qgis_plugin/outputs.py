@@ -1,0 +1,143 @@
+"""What an algorithm gives back: files and layers to write, further layers, numbers.
+
+Each function makes one `Output` or `Result`. An `Output` is chosen by the user in the dialog; a
+`Result` comes from the engine's answer.
+"""
+
+from pathlib import Path
+
+from qgis.core import (
+    QgsProcessing,
+    QgsProcessingOutputFile,
+    QgsProcessingOutputHtml,
+    QgsProcessingOutputNumber,
+    QgsProcessingOutputRasterLayer,
+    QgsProcessingOutputString,
+    QgsProcessingOutputVectorLayer,
+    QgsProcessingParameterFileDestination,
+    QgsProcessingParameterFolderDestination,
+    QgsProcessingParameterRasterDestination,
+    QgsProcessingParameterVectorDestination,
+)
+
+POLYGONS = QgsProcessing.SourceType.TypeVectorPolygon
+LINES = QgsProcessing.SourceType.TypeVectorLine
+
+
+class Output:
+    """A file, layer or folder whose place the user chooses."""
+
+    def __init__(self, definition, argument, text, read):
+        self.definition = definition
+        self.argument = argument
+        """Name of the verb's argument that takes the path."""
+        self.text = text
+        """What is written, shown as tool tip and in the help."""
+        self.read = read
+        """(algorithm, values, context) to the path, empty if the user does not want it."""
+        definition.setHelp(text)
+
+    @property
+    def name(self):
+        """The output's name in models and on the command line."""
+        return self.definition.name()
+
+
+class Result:
+    """A value of the engine's answer that models and scripts can go on with."""
+
+    def __init__(self, definition, section, key, layer=False):
+        self.definition = definition
+        self.section, self.key = section, key
+        self.is_layer = layer
+        """Whether it is a layer that is put on the map."""
+
+    @property
+    def name(self):
+        """The result's name in models and on the command line."""
+        return self.definition.name()
+
+    def find(self, answer):
+        """Return the value in the engine's answer, or None."""
+        value = answer.get(self.section) or {}
+        return value.get(self.key) if self.key else value
+
+
+def _layer_path(algorithm, values, name, context):
+    return algorithm.parameterAsOutputLayer(values, name, context)
+
+
+def _file_path(algorithm, values, name, context):
+    return algorithm.parameterAsFileOutput(values, name, context)
+
+
+def _reading(read, name):
+    return lambda algorithm, values, context: read(algorithm, values, name, context)
+
+
+def raster(name, title, text, argument="out", optional=False):
+    """Write a raster layer."""
+    definition = QgsProcessingParameterRasterDestination(name, title, optional=optional,
+                                                         createByDefault=not optional)
+    return Output(definition, argument, text, _reading(_layer_path, name))
+
+
+def vector(name, title, text, kind=POLYGONS, argument="out"):
+    """Write a vector layer."""
+    definition = QgsProcessingParameterVectorDestination(name, title, kind)
+    return Output(definition, argument, text, _reading(_layer_path, name))
+
+
+def file(name, title, text, pattern, argument="out"):
+    """Write a file; `pattern` is a filter such as "Models (*.safetensors)"."""
+    definition = QgsProcessingParameterFileDestination(name, title, pattern)
+    return Output(definition, argument, text, _reading(_file_path, name))
+
+
+def folder(name, title, text, argument="out"):
+    """Write a folder."""
+    definition = QgsProcessingParameterFolderDestination(name, title)
+    return Output(definition, argument, text, _reading(_file_path, name))
+
+
+def number(name, title, key):
+    """Give a number."""
+    return Result(QgsProcessingOutputNumber(name, title), "numbers", key)
+
+
+def sentence(name, title):
+    """Give the engine's answer as text."""
+    return Result(QgsProcessingOutputString(name, title), "text", None)
+
+
+def other_file(name, title, key):
+    """Give a file that lies beside the chosen output."""
+    make = QgsProcessingOutputHtml if key == "report" else QgsProcessingOutputFile
+    return Result(make(name, title), "files", key)
+
+
+def raster_layer(name, title, key):
+    """Give a raster layer whose place the user does not choose."""
+    return Result(QgsProcessingOutputRasterLayer(name, title), "files", key, layer=True)
+
+
+def vector_layer(name, title, key):
+    """Give a vector layer whose place the user does not choose."""
+    return Result(QgsProcessingOutputVectorLayer(name, title), "files", key, layer=True)
+
+
+def unsupported(output, values, context):
+    """Return why a chosen output cannot be written, or None.
+
+    The base class lets any ending pass.
+    """
+    chosen = values.get(output.name)
+    if chosen is None:
+        return None
+    fine, reason = output.definition.isSupportedOutputValue(chosen, context)
+    return None if fine else reason
+
+
+def source_file(source):
+    """Return the file of a layer source such as `map.gpkg|layername=lines`."""
+    return Path(str(source).partition("|")[0])

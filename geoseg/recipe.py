@@ -124,6 +124,9 @@ class AugmentRecipe(_Section):
     """Largest relative change of contrast, of all bands together."""
     band_shift: Annotated[float, Field(ge=0)] = 0.05
     """Standard deviation of a shift of each band on its own, in standard deviations."""
+    band_mix: Annotated[float, Field(ge=0)] = 0.0
+    """Standard deviation of a random mixing of the bands, which changes hue and saturation: each
+    band takes so much of all bands together, in standard deviations."""
     noise: Annotated[float, Field(ge=0)] = 0.02
     """Standard deviation of pixel noise, in standard deviations of the band."""
     speckle_looks: Annotated[float, Field(ge=0)] = 0.0
@@ -154,6 +157,10 @@ class TrainRecipe(_Section):
     detail: Annotated[int, Field(ge=0, le=256)] = 16
     """Channels of a shallow branch at full resolution that sharpens the network's answer, since
     encoders begin by halving the image; 0 for none."""
+    reduce: Annotated[int, Field(ge=1, le=8)] = 1
+    """The network works on the image averaged over squares of so many pixels, and its answer is
+    brought back to the image's grid. For images much finer than the objects in them: it sees
+    farther and learns from more ground in the same time. 1 for none."""
     loss: str = "ce + dice"
     """Weighted sum of ce (bce for overlapping classes) and dice, e.g. `0.7*ce + 0.3*dice`."""
     class_weights: Literal["none", "balanced"] = "none"
@@ -306,10 +313,20 @@ class Recipe(_Section):
             data = tomllib.loads(text.decode("utf-8"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
             raise RecipeError(subject, f"is not valid TOML ({error})", "Mend that line") from error
+        return cls.from_dict(data, subject)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any], subject: str = "recipe", *,
+                  cure: str = "Correct it in the recipe") -> Recipe:
+        """Check values as they would stand in a TOML file; the inverse of `to_dict`.
+
+        Raises:
+            RecipeError: An unknown key, or a value out of range, which `cure` tells how to mend.
+        """
         try:
             return cls.model_validate(data)
         except ValidationError as error:
-            raise RecipeError(subject, *_explain(error)) from error
+            raise RecipeError(subject, *_explain(error, cure)) from error
 
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as JSON-ready values, as it would stand in a TOML file."""
@@ -340,20 +357,28 @@ def recipe_schema() -> dict[str, Any]:
     return Recipe.model_json_schema(by_alias=True)
 
 
-def _explain(error: ValidationError) -> tuple[str, str]:
+def _explain(error: ValidationError, cure: str) -> tuple[str, str]:
     """Turn the first of pydantic's findings into (found, cure)."""
     first = error.errors()[0]
     place = ".".join(str(step) for step in first["loc"])
     if first["type"] == "extra_forbidden":
-        known = _known_keys(first["loc"][:-1])
-        nearest = difflib.get_close_matches(str(first["loc"][-1]), known, n=1, cutoff=0.5)
+        *section, name = first["loc"]
+        known = _known_keys(tuple(section))
+        nearest = _elsewhere(str(name)) if not section else []
+        nearest += difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
         hint = f"Did you mean {nearest[0]!r}?" if nearest else "Remove it."
         return f"has an unknown key {place}", f"{hint} Known here: {', '.join(sorted(known))}"
     message = first["msg"].removeprefix("Value error, ")
     given = first.get("input")
     shown = f" (given: {given!r})" if isinstance(given, str | int | float) else ""
     lead = f"{place}: " if place else ""
-    return f"{lead}{message[:1].lower() + message[1:]}{shown}", "Correct it in the recipe"
+    return f"{lead}{message[:1].lower() + message[1:]}{shown}", cure
+
+
+def _elsewhere(name: str) -> list[str]:
+    """Return the dotted names of the keys in sections that are called so."""
+    return [f"{section}.{name}" for section, field in Recipe.model_fields.items()
+            if isinstance(field.default, BaseModel) and name in _known_keys((section,))]
 
 
 def _known_keys(place: tuple[int | str, ...]) -> list[str]:

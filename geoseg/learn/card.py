@@ -58,6 +58,7 @@ class NetworkCard(_Part):
     detail: Annotated[int, Field(ge=0, le=256)] = 0
     depth: Annotated[int, Field(ge=3, le=5)] = 5
     width: Annotated[int, Field(ge=4, le=128)] = 32
+    reduce: Annotated[int, Field(ge=1, le=8)] = 1
 
 
 class ModelCard(_Part):

@@ -8,6 +8,7 @@ from typing import cast
 import segmentation_models_pytorch as smp
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from geoseg.errors import RecipeError
 from geoseg.learn.card import NetworkCard
@@ -17,6 +18,7 @@ _log = logging.getLogger("geoseg")
 CLASSIC = "classic-unet"
 """Name of the plain U-Net, which takes no encoder and no detail branch."""
 _DECODER = (256, 128, 64, 32, 16)
+_STRIDE = 32
 
 
 def build_network(card: NetworkCard, *, pretrained: bool = False) -> nn.Module:
@@ -34,6 +36,15 @@ def build_network(card: NetworkCard, *, pretrained: bool = False) -> nn.Module:
     Raises:
         RecipeError: Unknown architecture or encoder, or a pair that does not go together.
     """
+    network = _build_core(card, pretrained)
+    if card.reduce > 1:
+        network = Reduced(network, card.reduce)
+    if card.detail and card.architecture != CLASSIC:
+        network = Detailed(network, card.bands, card.classes, card.detail)
+    return network
+
+
+def _build_core(card: NetworkCard, pretrained: bool) -> nn.Module:
     if card.architecture == CLASSIC:
         return ClassicUnet(card.bands, card.classes, card.width, card.depth, card.dropout)
     if card.architecture not in smp.MODEL_ARCHITECTURES_MAPPING:
@@ -69,7 +80,34 @@ def _create(card: NetworkCard, weights: str | None) -> nn.Module:
     if card.dropout:
         head = network.get_submodule("segmentation_head")
         network.segmentation_head = nn.Sequential(nn.Dropout2d(card.dropout), head)
-    return Detailed(network, card.bands, card.classes, card.detail) if card.detail else network
+    return network
+
+
+class Reduced(nn.Module):
+    """A network that works on a coarser image than it is given.
+
+    The image is averaged over squares of pixels, the network's logits are brought back to the
+    image's grid bilinearly. On images much finer than the objects in them it sees farther and
+    takes a fraction of the time.
+
+    Args:
+        network: Network for the coarse image, whose sides must be multiples of 32.
+        factor: Side of the squares in pixels.
+    """
+
+    def __init__(self, network: nn.Module, factor: int) -> None:
+        super().__init__()
+        self.network = network
+        self.factor = factor
+
+    def forward(self, batch: Tensor) -> Tensor:
+        """Return logits (n, classes, rows, columns) for a batch of any size."""
+        rows, columns = batch.shape[-2:]
+        unit = self.factor * _STRIDE
+        whole = functional.pad(batch, (0, -columns % unit, 0, -rows % unit), mode="replicate")
+        logits = self.network(functional.avg_pool2d(whole, self.factor))
+        fine = functional.interpolate(logits, scale_factor=float(self.factor), mode="bilinear")
+        return cast(Tensor, fine[..., :rows, :columns])
 
 
 class Detailed(nn.Module):
@@ -102,7 +140,9 @@ def _convolution(bands: int, width: int) -> tuple[nn.Module, ...]:
 def parameter_groups(network: nn.Module, learning_rate: float, encoder_factor: float
                      ) -> list[dict[str, object]]:
     """Return optimiser groups: the encoder at a fraction of the rate, the rest at the full one."""
-    core = network.network if isinstance(network, Detailed) else network
+    core = network
+    while isinstance(core, Detailed | Reduced):
+        core = core.network
     encoder = {id(parameter) for parameter in core.get_submodule("encoder").parameters()}
     rest = [p for p in network.parameters() if id(p) not in encoder]
     return [{"params": [p for p in network.parameters() if id(p) in encoder],

@@ -111,7 +111,8 @@ def make_card(plan: ChipPlan, recipe: Recipe, precision: Literal["32", "bf16", "
         network=NetworkCard(architecture=recipe.train.network, encoder=recipe.train.encoder,
                             bands=len(bands), classes=len(recipe.classes),
                             dropout=recipe.train.dropout, detail=recipe.train.detail,
-                            depth=recipe.train.depth, width=recipe.train.width),
+                            depth=recipe.train.depth, width=recipe.train.width,
+                            reduce=recipe.train.reduce),
         training=_training_data(plan), recipe=recipe.to_dict(), licence=recipe.licence)
 
 

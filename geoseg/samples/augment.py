@@ -92,7 +92,7 @@ def turn(sample: Sample, turns: str, random: np.random.Generator) -> Sample:
 
 def relight(image: np.ndarray, gains: np.ndarray, recipe: AugmentRecipe,
             random: np.random.Generator) -> np.ndarray:
-    """Change brightness, contrast, band balance, noise and speckle of a scaled image.
+    """Change brightness, contrast, band balance and mix, noise and speckle of a scaled image.
 
     Args:
         image: float32 (bands, rows, columns), scaled.
@@ -107,6 +107,9 @@ def relight(image: np.ndarray, gains: np.ndarray, recipe: AugmentRecipe,
     contrast = 1 + random.uniform(-recipe.contrast, recipe.contrast)
     shift = random.normal(0, recipe.brightness) + random.normal(0, recipe.band_shift, bands)
     changed = image * np.float32(contrast) + shift.astype(np.float32)[:, None, None]
+    if recipe.band_mix:
+        mix = random.normal(0, recipe.band_mix / np.sqrt(bands), (bands, bands))
+        changed += np.tensordot(mix.astype(np.float32), image, axes=1)
     if recipe.noise:
         changed += random.normal(0, recipe.noise, image.shape).astype(np.float32)
     if recipe.speckle_looks:

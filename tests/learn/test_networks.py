@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from geoseg.learn.card import NetworkCard
-from geoseg.learn.networks import build_network, parameter_groups
+from geoseg.learn.networks import Reduced, build_network, parameter_groups
 
 
 @pytest.mark.parametrize(("encoder", "millions"), [
@@ -79,3 +79,32 @@ def test_the_classic_unet_answers_at_full_resolution(depth):
     network = build_network(NetworkCard(architecture="classic-unet", encoder="none", bands=2,
                                         classes=3, width=8, depth=depth))
     assert network(torch.zeros(1, 2, 64, 96)).shape == (1, 3, 64, 96)
+
+
+@pytest.mark.parametrize("factor", [2, 3])
+def test_a_reduced_network_answers_on_the_grid_it_is_given(factor):
+    """Its core is asked for every pixel of the coarse image; the answer lies where it belongs."""
+    class Core(torch.nn.Module):
+        def forward(self, batch):
+            self.seen = batch.shape[-2:]
+            return batch
+
+    core = Core()
+    ramp = torch.arange(101.0).expand(1, 1, 70, 101)
+    answer = Reduced(core, factor)(ramp)
+    assert core.seen == (-(-70 // (32 * factor)) * 32, -(-101 // (32 * factor)) * 32)
+    inner = slice(factor, -2 * factor)
+    torch.testing.assert_close(answer[..., inner], ramp[..., inner], atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("architecture", ["unet", "classic-unet"])
+def test_reducing_costs_no_parameter_and_keeps_the_shape(architecture):
+    sizes = []
+    for reduce in (1, 2):
+        network = build_network(NetworkCard(architecture=architecture, encoder="resnet18", bands=3,
+                                            classes=2, detail=8, width=8, reduce=reduce))
+        assert network(torch.zeros(2, 3, 64, 96)).shape == (2, 2, 64, 96)
+        groups = parameter_groups(network, 1e-3, 0.1)
+        assert groups[0]["params"]
+        sizes.append([len(group["params"]) for group in groups])
+    assert sizes[0] == sizes[1]

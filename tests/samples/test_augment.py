@@ -78,6 +78,29 @@ def test_light_changes_are_as_large_as_asked_for():
                                   image + 1)
 
 
+@given(bands=st.integers(1, 12), seed=st.integers(0, 100))
+def test_mixing_bands_is_linear_and_the_same_everywhere(bands, seed):
+    """What is zero stays zero; a sum of images mixes to the sum of their mixes."""
+    recipe = AugmentRecipe(brightness=0, contrast=0, band_shift=0, noise=0, band_mix=0.3)
+
+    def mix(image):
+        return relight(image, np.ones(bands), recipe, np.random.default_rng(seed))
+
+    first, second = np.random.default_rng(seed).normal(size=(2, bands, 6, 6)).astype(np.float32)
+    assert not mix(np.zeros_like(first)).any()
+    np.testing.assert_allclose(mix(first + second), mix(first) + mix(second), atol=1e-4)
+    np.testing.assert_allclose(mix(first[:, ::-1]), mix(first)[:, ::-1], atol=1e-5)
+
+
+@pytest.mark.parametrize("bands", [1, 3, 10])
+def test_mixing_bands_is_as_strong_for_many_bands_as_for_few(bands):
+    recipe = AugmentRecipe(brightness=0, contrast=0, band_shift=0, noise=0, band_mix=0.3)
+    image = np.random.default_rng(0).normal(size=(bands, 16, 16)).astype(np.float32)
+    changes = [relight(image, np.ones(bands), recipe, np.random.default_rng(s)) - image
+               for s in range(400)]
+    assert np.std(changes) == pytest.approx(0.3, rel=0.1)
+
+
 def test_speckle_in_decibels_has_the_spread_of_its_looks():
     """The standard deviation of L-look speckle in dB is 10/ln(10) * sqrt(trigamma(L))."""
     from scipy.special import polygamma

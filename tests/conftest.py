@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+collect_ignore = ["qgis"]
+"""QGIS' own Python runs those; see scripts/test.py."""
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 
 

@@ -9,12 +9,15 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from geoseg.errors import Cancelled, GeosegError
 from geoseg.progress import ConsoleBar
+
+if TYPE_CHECKING:
+    from geoseg.recipe import Recipe
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
@@ -31,6 +34,9 @@ recipe_option = click.option(
 optional_recipe_option = click.option(
     "--recipe", "-r", metavar="RECIPE",
     help="Recipe whose settings apply where no option is given.")
+settings_option = click.option(
+    "--set", "settings", multiple=True, metavar="KEY=VALUE",
+    help="Change a setting of the recipe, such as train.steps=300. May be repeated.")
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace an existing result.")
 device_option = click.option("--device", default="auto", show_default=True,
                              type=click.Choice(["auto", "cpu", "cuda", "mps"]),
@@ -68,6 +74,15 @@ def thresholds(values: tuple[str, ...]) -> float | dict[str, float] | None:
     except ValueError as error:
         raise click.BadParameter("write --threshold 0.5, or --threshold water=0.4 once per class"
                                  ) from error
+
+
+def with_settings(recipe: str, settings: tuple[str, ...]) -> Recipe | str:
+    """Return what a verb takes as its recipe, with the values of `--set` in it."""
+    if not settings:
+        return recipe
+    from geoseg.class_table import assemble_recipe
+
+    return assemble_recipe(recipe, settings=settings)
 
 
 @contextmanager

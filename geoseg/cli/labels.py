@@ -13,13 +13,16 @@ from geoseg.cli.common import (
     out_option,
     overwrite_option,
     recipe_option,
+    settings_option,
     task,
+    with_settings,
 )
 
 
 @click.command("fetch-osm")
 @click.argument("aoi")
 @recipe_option
+@settings_option
 @out_option("GeoPackage")
 @click.option("--file", type=click.Path(path_type=Path),
               help="Read this .osm or .pbf extract instead of asking a server.")
@@ -30,8 +33,8 @@ from geoseg.cli.common import (
 @click.option("--max-area", "max_area_km2", default=2500.0, show_default=True,
               help="Largest area in km² to ask a server for.")
 @overwrite_option
-def fetch_osm(aoi: str, recipe: str, out: Path, file: Path | None, endpoint: str,
-              cache: Path | None, max_area_km2: float, overwrite: bool) -> None:
+def fetch_osm(aoi: str, recipe: str, settings: tuple[str, ...], out: Path, file: Path | None,
+              endpoint: str, cache: Path | None, max_area_km2: float, overwrite: bool) -> None:
     """Fetch the OpenStreetMap features that RECIPE names, inside AOI.
 
     AOI is a vector file, or "west,south,east,north" in degrees. The result has a column `class`.
@@ -43,14 +46,16 @@ def fetch_osm(aoi: str, recipe: str, out: Path, file: Path | None, endpoint: str
     with task("Fetch OSM") as progress:
         from geoseg.sources.osm import fetch_osm
 
-        path = fetch_osm(aoi, recipe, out=out, file=file, endpoint=endpoint, cache=cache,
-                         max_area_km2=max_area_km2, overwrite=overwrite, progress=progress)
+        path = fetch_osm(aoi, with_settings(recipe, settings), out=out, file=file,
+                         endpoint=endpoint, cache=cache, max_area_km2=max_area_km2,
+                         overwrite=overwrite, progress=progress)
     done(path)
 
 
 @click.command("burn-labels")
 @click.argument("sources", nargs=-1, metavar="SOURCE...")
 @recipe_option
+@settings_option
 @click.option("--like", required=True, type=click.Path(path_type=Path),
               help="Image on whose grid the labels are made.")
 @click.option("--assign", nargs=2, multiple=True, metavar="FILE CLASS",
@@ -60,7 +65,7 @@ def fetch_osm(aoi: str, recipe: str, out: Path, file: Path | None, endpoint: str
                    "\"west,south,east,north\" in degrees.")
 @out_option("Label raster")
 @overwrite_option
-def burn_labels(sources: tuple[str, ...], recipe: str, like: Path,
+def burn_labels(sources: tuple[str, ...], recipe: str, settings: tuple[str, ...], like: Path,
                 assign: tuple[tuple[str, str], ...], within: str | None, out: Path,
                 overwrite: bool) -> None:
     """Burn vectors and land-cover rasters into a label raster on an image's grid.
@@ -75,7 +80,8 @@ def burn_labels(sources: tuple[str, ...], recipe: str, like: Path,
     with task("Burn labels") as progress:
         from geoseg.samples.labels import burn_labels
 
-        path = burn_labels([*sources, *(file for file, _ in assign)], recipe, like=like, out=out,
+        path = burn_labels([*sources, *(file for file, _ in assign)],
+                           with_settings(recipe, settings), like=like, out=out,
                            assign=dict(assign), within=within, overwrite=overwrite,
                            progress=progress)
     done(path)
@@ -89,6 +95,7 @@ def burn_labels(sources: tuple[str, ...], recipe: str, like: Path,
 @click.option("--from", "folder", type=click.Path(path_type=Path),
               help="Take in a folder of tiles as export-chips writes it.")
 @optional_recipe_option
+@settings_option
 @click.option("--size", type=int, help="Side of a chip in pixels.  [default: 256]")
 @click.option("--split", type=Split(), help="Shares of training, validation and test area.  "
               "[default: 70/15/15]")
@@ -102,9 +109,9 @@ def burn_labels(sources: tuple[str, ...], recipe: str, like: Path,
 @out_option("Chip plan (GeoPackage)")
 @overwrite_option
 def plan_chips(image: Path | None, labels: Path | None, scenes: tuple[tuple[Path, Path], ...],
-               folder: Path | None, recipe: str | None, size: int | None,
-               split: tuple[float, float, float] | None, block: int | None, seed: int | None,
-               overlap: float, random: int | None, min_valid: float, out: Path,
+               folder: Path | None, recipe: str | None, settings: tuple[str, ...],
+               size: int | None, split: tuple[float, float, float] | None, block: int | None,
+               seed: int | None, overlap: float, random: int | None, min_valid: float, out: Path,
                overwrite: bool) -> None:
     """Plan training, validation and test chips, in spatial blocks a chip apart.
 
@@ -114,10 +121,13 @@ def plan_chips(image: Path | None, labels: Path | None, scenes: tuple[tuple[Path
     Example:
       geoseg plan-chips ortho.tif labels.tif --size 256 --split 70/15/15 -o chips.gpkg
     """
+    if settings and recipe is None:
+        raise click.UsageError("--set changes a setting of a recipe: give --recipe, too")
     with task("Plan chips") as progress:
         from geoseg.samples.chips import plan_chips
 
-        plan = plan_chips(image, labels, scenes=scenes, folder=folder, recipe=recipe, size=size,
+        plan = plan_chips(image, labels, scenes=scenes, folder=folder,
+                          recipe=with_settings(recipe, settings) if recipe else None, size=size,
                           split=split, block=block, seed=seed, overlap=overlap, random=random,
                           min_valid=min_valid, out=out, overwrite=overwrite, progress=progress)
     click.echo(plan.table())

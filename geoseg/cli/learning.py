@@ -14,13 +14,16 @@ from geoseg.cli.common import (
     overwrite_option,
     recipe_option,
     sentences,
+    settings_option,
     task,
+    with_settings,
 )
 
 
 @click.command()
 @click.argument("chips", type=click.Path(path_type=Path))
 @recipe_option
+@settings_option
 @out_option("Model (.safetensors)")
 @click.option("--run-dir", type=click.Path(path_type=Path),
               help="Folder for log, curves and resumable state.  [default: beside the model]")
@@ -28,8 +31,8 @@ from geoseg.cli.common import (
 @device_option
 @click.option("--devices", default=1, show_default=True, help="How many devices to share a step.")
 @overwrite_option
-def train(chips: Path, recipe: str, out: Path, run_dir: Path | None, resume: bool, device: str,
-          devices: int, overwrite: bool) -> None:
+def train(chips: Path, recipe: str, settings: tuple[str, ...], out: Path, run_dir: Path | None,
+          resume: bool, device: str, devices: int, overwrite: bool) -> None:
     """Train a network on a chip plan.
 
     \b
@@ -40,8 +43,9 @@ def train(chips: Path, recipe: str, out: Path, run_dir: Path | None, resume: boo
         from geoseg.learn.scores import Scores
         from geoseg.learn.train import train
 
-        model = train(chips, recipe, out=out, run_dir=run_dir, resume=resume, device=device,
-                      devices=devices, overwrite=overwrite, progress=progress)
+        model = train(chips, with_settings(recipe, settings), out=out, run_dir=run_dir,
+                      resume=resume, device=device, devices=devices, overwrite=overwrite,
+                      progress=progress)
     click.echo("On the validation chips:")
     click.echo(Scores.from_dict(model.card.scores).table())
     done(out)

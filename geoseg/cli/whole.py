@@ -12,12 +12,15 @@ from geoseg.cli.common import (
     out_option,
     overwrite_option,
     sentences,
+    settings_option,
     task,
+    with_settings,
 )
 
 
 @click.command()
 @click.argument("recipe")
+@settings_option
 @click.option("--image", required=True, type=click.Path(path_type=Path),
               help="Image to learn from and to map.")
 @click.option("--aoi", help="Area of interest: a vector file or \"west,south,east,north\" in "
@@ -29,8 +32,8 @@ from geoseg.cli.common import (
 @out_option("Folder")
 @device_option
 @overwrite_option
-def run(recipe: str, image: Path, aoi: str | None, osm: Path | None, labels: tuple[Path, ...],
-        out: Path, device: str, overwrite: bool) -> None:
+def run(recipe: str, settings: tuple[str, ...], image: Path, aoi: str | None, osm: Path | None,
+        labels: tuple[Path, ...], out: Path, device: str, overwrite: bool) -> None:
     """Do the whole chain: from an image to a scored map in one folder.
 
     Started again, it keeps the steps that are finished and goes on with the rest.
@@ -42,8 +45,8 @@ def run(recipe: str, image: Path, aoi: str | None, osm: Path | None, labels: tup
     with task("Run") as progress:
         from geoseg.chain import run
 
-        result = run(recipe, image=image, out=out, aoi=aoi, osm=osm, labels=labels, device=device,
-                     overwrite=overwrite, progress=progress)
+        result = run(with_settings(recipe, settings), image=image, out=out, aoi=aoi, osm=osm,
+                     labels=labels, device=device, overwrite=overwrite, progress=progress)
     for name, path in result.products.items():
         done(path, name)
 

@@ -12,8 +12,11 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from geoseg.errors import RecipeError
+from geoseg.learn.card import read_card
 from geoseg.recipe import Recipe, recipe_text, shipped_recipes
-from tests.cli.conftest import RECIPE, invoke
+from geoseg.samples.plan import ChipPlan
+from tests.cli.conftest import RECIPE, RESULTS, invoke
+from tests.cli.test_usage import WITH_A_RECIPE
 
 SHIPPED = shipped_recipes()
 
@@ -101,6 +104,30 @@ def test_mistakes_are_named_with_their_place(refused, world, tmp_path, old, new,
                 says=(f"{path}: {finding}",))
     refused(*world.command("plan-chips", tmp_path / "o.gpkg"), "--recipe", path,
             says=(f"{path}: {finding}",))
+
+
+@pytest.mark.parametrize("command", WITH_A_RECIPE)
+def test_settings_change_the_recipe_of_every_command(refused, world, tmp_path, command):
+    more = ("--recipe", world.recipe) if command == "plan-chips" else ()
+    line = (*world.command(command, tmp_path / RESULTS[command]), *more)
+    refused(*line, "--set", "train.stpes=3",
+            says=(f"{world.recipe}: has an unknown key train.stpes. Did you mean 'steps'?",))
+    refused(*line, "--set", "train.steps=3", "--set", "chips.size=65",
+            says=("chips.size: input should be a multiple of 32 (given: 65)",))
+    refused(*line, "--set", "train.steps", says=("is not KEY=VALUE. Write it as in",))
+
+
+def test_settings_reach_the_verb(world, tmp_path):
+    done = invoke(*world.command("plan-chips", tmp_path / "a.gpkg"), "-r", world.recipe,
+                  "--set", "chips.seed=5", "--set", "chips.split=[80, 10, 10]")
+    assert done.exit_code == 0, done.stderr
+    assert ChipPlan.read(tmp_path / "a.gpkg").seed == 5
+    done = invoke(*world.command("train", tmp_path / "a.safetensors"), "--set", "train.steps=2",
+                  "--set", "train.dropout=0.5", "--set", "name=mine")
+    assert done.exit_code == 0, done.stderr
+    card = read_card(tmp_path / "a.safetensors")
+    assert (card.name, card.recipe["train"]["steps"]) == ("mine", 2)
+    assert card.recipe["train"]["dropout"] == 0.5
 
 
 def test_recipes_that_are_not_there(refused, world, tmp_path):

@@ -19,8 +19,11 @@ from tests.cli.conftest import AS_MODULE, RESULTS, check_sentence, invoke, pytho
 COMMANDS = list(main.commands)
 VERBS = [name for name in COMMANDS if name != "recipes"]
 
-# `info` prints instead of returning; everything else is the same in both skins.
-ONLY_ON_THE_COMMAND_LINE = {("info", "as_json")}
+WITH_A_RECIPE = ("fetch-osm", "burn-labels", "plan-chips", "train", "run")
+
+# `info` prints instead of returning, and a script changes recipes with `assemble_recipe`;
+# everything else is the same in both skins.
+ONLY_ON_THE_COMMAND_LINE = {("info", "as_json"), *((name, "settings") for name in WITH_A_RECIPE)}
 ONLY_IN_PYTHON = {"progress"}
 
 
@@ -109,6 +112,7 @@ USAGE = [
      "write --threshold 0.5"),
     (["trace-coastline", "a", "-o", "c.gpkg"], "Missing option '--water'"),
     (["info"], "Missing argument 'FILE'"),
+    (["plan-chips", "a", "b", "-o", "c.gpkg", "--set", "chips.size=64"], "give --recipe, too"),
 ]
 
 

@@ -6,7 +6,7 @@ rest, which is the same for all, happens here.
 
 from html import escape
 
-from qgis.core import QgsProcessingAlgorithm, QgsProcessingException
+from qgis.core import QgsProcessingAlgorithm
 from qgis.PyQt.QtGui import QIcon
 
 from . import display, engine, outputs, parameters
@@ -31,6 +31,8 @@ class Verb(QgsProcessingAlgorithm):
     TASK = ""
     """The verb's name in the engine."""
     GROUP = WHOLE
+    ICON = None
+    """Name of an icon of its own; by default that of the group."""
     TAGS = ()
     """Words by which the toolbox finds it."""
     SUMMARY = ""
@@ -77,12 +79,12 @@ class Verb(QgsProcessingAlgorithm):
         return ["geoseg", "segmentation", "deep learning", *self.TAGS]
 
     def icon(self):
-        """Return the icon of the group."""
+        """Return the icon."""
         return QIcon(self.svgIconPath())
 
     def svgIconPath(self):
-        """Return the path of that icon."""
-        return icon(self.GROUP[0])
+        """Return the path of the icon."""
+        return icon(self.ICON or self.GROUP[0])
 
     def shortDescription(self):
         """Return the tool tip."""
@@ -125,15 +127,13 @@ class Verb(QgsProcessingAlgorithm):
             return fine, reason
         reasons = [item.check(self, values, context) for item in self._asked if item.check]
         reasons += [outputs.unsupported(item, values, context) for item in self._written]
+        reasons.append(self.contradiction(values, context))
         reason = next(filter(None, reasons), "")
         return not reason, reason
 
     def prepareAlgorithm(self, values, context, feedback):
         """Turn layers and values into what the engine understands; in the main thread."""
-        try:
-            self._arguments = self.arguments(values, context)
-        except ValueError as error:
-            raise QgsProcessingException(str(error)) from None
+        self._arguments = self.arguments(values, context)
         return True
 
     def processAlgorithm(self, values, context, feedback):
@@ -160,6 +160,10 @@ class Verb(QgsProcessingAlgorithm):
             if value is not None:
                 _put(found, item.argument, value)
         return found
+
+    def contradiction(self, values, context):
+        """Return why values that are fine alone do not go together, or None."""
+        return None
 
     def work(self, arguments, context, feedback):
         """Run the engine; return its answer, or None if the user cancelled."""

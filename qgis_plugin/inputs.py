@@ -8,6 +8,7 @@ from pathlib import Path
 from qgis.core import (
     QgsMapLayerType,
     QgsProcessingException,
+    QgsProcessingFeedback,
     QgsProcessingUtils,
     QgsProviderRegistry,
 )
@@ -18,6 +19,10 @@ FORMATS = ["gpkg", "shp", "geojson", "json", "fgb", "parquet", "kml", "gml", "os
 BASE_MAP = ("{name} is a base map from a server, not a file with the image's own values. Export "
             "the part that you need to a GeoTIFF first: with \"Convert map to raster\" in the "
             "toolbox, or let \"Map an area\" do it by giving a resolution for base maps.")
+
+
+_SILENT = QgsProcessingFeedback(False)
+"""QGIS 3.22 crashes where it is given no feedback to report to."""
 
 
 def raster_path(layer):
@@ -54,7 +59,7 @@ def layer_source(layer, context):
     if layer.type() == QgsMapLayerType.RasterLayer:
         return raster_path(layer)
     return _joined(*QgsProcessingUtils.convertToCompatibleFormatAndLayerName(
-        layer, False, "source", FORMATS, "gpkg", context, None))
+        layer, False, "source", FORMATS, "gpkg", context, _SILENT))
 
 
 def feature_source(algorithm, values, name, context):
@@ -62,7 +67,7 @@ def feature_source(algorithm, values, name, context):
     if not values.get(name):
         return None
     return _joined(*algorithm.parameterAsCompatibleSourceLayerPathAndLayerName(
-        values, name, context, FORMATS, "gpkg")) or None
+        values, name, context, FORMATS, "gpkg", _SILENT))
 
 
 def vector_file(layer):

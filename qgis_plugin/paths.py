@@ -30,6 +30,11 @@ def shipped_recipes():
     return sorted(path.stem for path in folder.glob("*.toml"))
 
 
+def models():
+    """Return the models for the Model Designer that come with the plugin."""
+    return sorted((HERE / "models").glob("*.model3"))
+
+
 def icon(name):
     """Return the path of an icon."""
     return str(HERE / "icons" / f"{name}.svg")

@@ -1,11 +1,11 @@
 """The provider: the algorithms as one entry of the Processing toolbox."""
 
-from qgis.core import QgsProcessingProvider
+from qgis.core import QgsProcessingModelAlgorithm, QgsProcessingProvider
 from qgis.PyQt.QtGui import QIcon
 
 from .algorithm import PROVIDER
 from .algorithms import ALGORITHMS
-from .paths import icon, version
+from .paths import icon, models, version
 
 
 class GeosegProvider(QgsProcessingProvider):
@@ -36,9 +36,13 @@ class GeosegProvider(QgsProcessingProvider):
         return icon("geoseg")
 
     def loadAlgorithms(self):
-        """Register the algorithms."""
+        """Register the algorithms, and the models made of them."""
         for algorithm in ALGORITHMS:
             self.addAlgorithm(algorithm())
+        for path in models():
+            model = QgsProcessingModelAlgorithm()
+            if model.fromFile(str(path)):
+                self.addAlgorithm(model)
 
     def supportsNonFileBasedOutput(self):
         """Return False: the engine is another process, so results go through files."""

@@ -40,13 +40,18 @@ class BurnLabels(Verb):
         return [outputs.raster("OUTPUT", "Labels", "Class values 0, 1, 2, … in the order of the "
                                "recipe; 255 is left out of training.")]
 
+    def contradiction(self, values, context):
+        if bool(values.get("FEATURES")) != bool(values.get("FEATURES_CLASS")):
+            return ("Features of one class: the layer and the name of its class are needed "
+                    "together. Give both or neither.")
+        if not any(values.get(name) for name in ("OSM", "SOURCES", "FEATURES")):
+            return "There is nothing to burn. Give OSM features, further sources or both."
+        return None
+
     def arguments(self, values, context):
         """Join the sources, and pair the features of one class with its name."""
         found = super().arguments(values, context)
         sources, assign = found.pop("sources", {}), found.pop("assign", {})
-        if len(assign) == 1:
-            raise ValueError("Features of one class: the layer and the name of its class are "
-                             "needed together. Give both or neither.")
         found["sources"] = [*([sources["osm"]] if "osm" in sources else []),
                             *sources.get("layers", []), *([assign["file"]] if assign else [])]
         if assign:

@@ -70,16 +70,21 @@ class PlanChips(Verb):
                 outputs.number("VALIDATION", "Validation chips", "chips_val"),
                 outputs.number("TEST", "Test chips", "chips_test")]
 
+    def contradiction(self, values, context):
+        changes = any(values.get(name) for name in ("CLASSES", "SETTINGS"))
+        if changes and not (values.get("RECIPE") or values.get("RECIPE_FILE")):
+            return "Classes or settings change a recipe. Choose the recipe, too."
+        images, labels = (len(self.parameterAsLayerList(values, name, context))
+                          for name in ("IMAGES", "IMAGES_LABELS"))
+        if images != labels:
+            return (f"Further images: {images} images but {labels} labels. Give one label raster "
+                    "for each image, in the same order.")
+        return None
+
     def arguments(self, values, context):
         """Pair the further images with their labels."""
         found = super().arguments(values, context)
-        if "recipe" in found and "base" not in found["recipe"]:
-            raise ValueError("Classes or settings change a recipe. Choose the recipe, too.")
         more = found.pop("more", {})
-        images, labels = more.get("images", []), more.get("labels", [])
-        if len(images) != len(labels):
-            raise ValueError(f"Further images: {len(images)} images but {len(labels)} labels. "
-                             "Give one label raster for each image, in the same order.")
-        if images:
-            found["scenes"] = [list(pair) for pair in zip(images, labels)]
+        if more:
+            found["scenes"] = [list(pair) for pair in zip(more["images"], more["labels"])]
         return found

@@ -9,6 +9,7 @@ class TraceCoastline(Verb):
     """The line between land and water."""
 
     ID, TITLE, TASK, GROUP = "tracecoastline", "Trace coastline", "trace_coastline", MAPPING
+    ICON = "coast"
     TAGS = ("shoreline", "water", "contour", "waterline")
     SUMMARY = "Traces the line between water and land, finer than the pixels."
     NOTES = "<p>Land lies on the left of the line's direction, as in OpenStreetMap.</p>"

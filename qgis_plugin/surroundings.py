@@ -6,6 +6,7 @@ libraries; another interpreter that follows them loads the wrong ones, or does n
 
 import os
 import sys
+from pathlib import Path
 
 _PREFIXES = ("PYTHON", "PIP_", "CONDA_", "DYLD_", "QGIS_", "QT_")
 
@@ -38,7 +39,7 @@ def _leads_astray(name, value):
     # Windows does not tell upper from lower case in names.
     name = name.upper()
     if name in _CERTIFICATES:
-        return not os.path.exists(value)
+        return not Path(value).exists()
     return name in _NAMES or name.startswith(_PREFIXES)
 
 

@@ -17,8 +17,8 @@ from geoseg.geo.grid import Grid
 from geoseg.geo.legend import Legend
 from geoseg.geo.output import check_output, replacing
 from geoseg.geo.raster import image_bands, open_raster, read, valid_pixels
-from geoseg.geo.windows import row_bands
 from geoseg.maps.page import DPI, PANEL_PIXELS, Key, Outlines, Panel, compose, show, show_outlines
+from geoseg.maps.shares import class_shares
 from geoseg.progress import Progress, part, silent
 from geoseg.recipe import Recipe
 
@@ -149,26 +149,11 @@ def _read_classes(path: str | Path, title: str, grid: Grid, image: str | Path,
         try:
             small = dataset.read(out_shape=(dataset.count, *_shape(*grid.shape)),
                                  resampling=Resampling.nearest)
-            shares = _shares(dataset, legend, progress)
+            shares = class_shares(dataset, legend, progress)
         except RasterioError as error:
             raise RasterError(path, "cannot be read to its end",
                               "The file is damaged; make it again") from error
     return _colored(small, legend), Key(title, legend, shares)
-
-
-def _shares(dataset: DatasetReader, legend: Legend, progress: Progress) -> np.ndarray:
-    """Return float (classes,): share of the valid area, counted at full resolution."""
-    counts, total = np.zeros(len(legend)), 0
-    for window in row_bands(dataset.height, dataset.width):
-        values = dataset.read(window=window)
-        if legend.overlapping:
-            counts += (values == 1).sum(axis=(1, 2))
-            total += int((values <= 1).all(axis=0).sum())
-        else:
-            here = np.bincount(values.ravel(), minlength=256)[:len(legend)]
-            counts, total = counts + here, total + int(here.sum())
-        progress((window.row_off + window.height) / dataset.height, "counting classes")
-    return counts / max(total, 1)
 
 
 def _colored(values: np.ndarray, legend: Legend) -> np.ndarray:

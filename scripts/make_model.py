@@ -68,7 +68,7 @@ def inputs(recipes):
 
 def build(recipes):
     """Return the model."""
-    model = QgsProcessingModelAlgorithm("Image to polygons", "All at once")
+    model = QgsProcessingModelAlgorithm("Image to polygons", "All at once", "whole")
     model.setHelpContent({
         "ALG_DESC": "Labels from OpenStreetMap, chips, training, prediction and polygons, each as "
                     "a box of its own. Open it in the Model Designer and make it yours."})

@@ -115,20 +115,20 @@ class TrainingCrops:
 
     def crop(self, step: int, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Return one augmented crop and its label."""
-        random = np.random.default_rng([self._seed, step, index])
-        chip = int(random.choice(len(self._chance), p=self._chance))
+        rng = np.random.default_rng([self._seed, step, index])
+        chip = int(rng.choice(len(self._chance), p=self._chance))
         scene, label = self._places[chip]
-        window, side = self.draw_window(chip, random)
+        window, side = self.draw_window(chip, rng)
         sample = read_sample(self._scenes, scene, label, window, self._bands)
         limit = self._augment.rotation
-        sample = resample(sample, side, random.uniform(-limit, limit) if limit else 0.0)
+        sample = resample(sample, side, rng.uniform(-limit, limit) if limit else 0.0)
         sample = pad(sample, self._size)
-        image, valid, labels = turn(sample, self._augment.turns, random)
-        image = relight(image, self._gains, self._augment, random)
+        image, valid, labels = turn(sample, self._augment.turns, rng)
+        image = relight(image, self._gains, self._augment, rng)
         image[:, ~valid] = 0
         return image, np.ascontiguousarray(labels)
 
-    def draw_window(self, chip: int, random: np.random.Generator) -> tuple[Window, int]:
+    def draw_window(self, chip: int, rng: np.random.Generator) -> tuple[Window, int]:
         """Draw a square window near a chip, inside the scene's training area.
 
         Returns:
@@ -139,12 +139,12 @@ class TrainingCrops:
         area = self._areas[self._places[chip, 0]]
         low, high = np.log(self._augment.scale)
         for _ in range(_TRIES):
-            side = max(1, round(self._size * float(np.exp(random.uniform(low, high)))))
-            left = round(column + random.uniform(0, 1) * width - side / 2)
-            top = round(row + random.uniform(0, 1) * height - side / 2)
+            side = max(1, round(self._size * float(np.exp(rng.uniform(low, high)))))
+            left = round(column + rng.uniform(0, 1) * width - side / 2)
+            top = round(row + rng.uniform(0, 1) * height - side / 2)
             if area.covers(shapely.box(left, top, left + side, top + side)):
                 return Window(left, top, side, side), self._size
         side = min(width, height, self._size)
-        left = column + int(random.integers(width - side + 1))
-        top = row + int(random.integers(height - side + 1))
+        left = column + int(rng.integers(width - side + 1))
+        top = row + int(rng.integers(height - side + 1))
         return Window(left, top, side, side), side

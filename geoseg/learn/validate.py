@@ -44,15 +44,14 @@ def fit_temperature(model: Model, scenes: Scenes, chips: gpd.GeoDataFrame, batch
         Temperature between 0.2 and 10; 1 if no pixel is labelled.
     """
     logits, labels = [], []
-    random = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     for output, truth in _outputs(model, scenes, chips, batch, precision):
         flat = output.cpu().permute(0, 2, 3, 1).reshape(-1, output.shape[1])
         known = np.moveaxis(truth, 1, -1).reshape(-1, truth.shape[1])
         places = np.flatnonzero((known != IGNORE).all(axis=1))
         if len(places) == 0:
             continue
-        chosen = random.choice(places, min(len(places), _PIXELS_PER_CHIP * len(truth)),
-                               replace=False)
+        chosen = rng.choice(places, min(len(places), _PIXELS_PER_CHIP * len(truth)), replace=False)
         logits.append(flat[torch.from_numpy(chosen)].double())
         labels.append(torch.from_numpy(known[chosen].astype(np.int64)))
     if not logits:

@@ -68,19 +68,19 @@ def pad(sample: Sample, size: int) -> Sample:
             np.pad(label, ((0, 0), *after), constant_values=IGNORE))
 
 
-def turn(sample: Sample, turns: str, random: np.random.Generator) -> Sample:
+def turn(sample: Sample, turns: str, rng: np.random.Generator) -> Sample:
     """Flip left-right at random (`flip`), or take one of the eight flips and quarter turns.
 
     Args:
         sample: Image, mask and label of one square crop.
         turns: `none`, `flip` or `d4`.
-        random: Generator.
+        rng: Generator.
 
     Returns:
         The sample with exactly the same pixels, as views.
     """
-    quarter = int(random.integers(4)) if turns == "d4" else 0
-    mirrored = turns != "none" and bool(random.integers(2))
+    quarter = int(rng.integers(4)) if turns == "d4" else 0
+    mirrored = turns != "none" and bool(rng.integers(2))
 
     def apply(array: np.ndarray) -> np.ndarray:
         turned = np.rot90(array, quarter, axes=(-2, -1))
@@ -91,30 +91,30 @@ def turn(sample: Sample, turns: str, random: np.random.Generator) -> Sample:
 
 
 def relight(image: np.ndarray, gains: np.ndarray, recipe: AugmentRecipe,
-            random: np.random.Generator) -> np.ndarray:
+            rng: np.random.Generator) -> np.ndarray:
     """Change brightness, contrast, band balance and mix, noise and speckle of a scaled image.
 
     Args:
         image: float32 (bands, rows, columns), scaled.
         gains: float (bands,): stored units per scaled unit, to bring speckle in dB to scale.
         recipe: How much of each.
-        random: Generator.
+        rng: Generator.
 
     Returns:
         A new float32 array.
     """
     bands = len(image)
-    contrast = 1 + random.uniform(-recipe.contrast, recipe.contrast)
-    shift = random.normal(0, recipe.brightness) + random.normal(0, recipe.band_shift, bands)
+    contrast = 1 + rng.uniform(-recipe.contrast, recipe.contrast)
+    shift = rng.normal(0, recipe.brightness) + rng.normal(0, recipe.band_shift, bands)
     changed = image * np.float32(contrast) + shift.astype(np.float32)[:, None, None]
     if recipe.band_mix:
-        mix = random.normal(0, recipe.band_mix / np.sqrt(bands), (bands, bands))
+        mix = rng.normal(0, recipe.band_mix / np.sqrt(bands), (bands, bands))
         changed += np.tensordot(mix.astype(np.float32), image, axes=1)
     if recipe.noise:
-        changed += random.normal(0, recipe.noise, image.shape).astype(np.float32)
+        changed += rng.normal(0, recipe.noise, image.shape).astype(np.float32)
     if recipe.speckle_looks:
         looks = recipe.speckle_looks
-        power = random.gamma(looks, 1 / looks, image.shape)
+        power = rng.gamma(looks, 1 / looks, image.shape)
         decibels = 10 * np.log10(np.maximum(power, 1e-6))
         changed += (decibels / gains[:, None, None]).astype(np.float32)
     return np.asarray(changed, dtype=np.float32)

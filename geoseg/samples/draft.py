@@ -83,12 +83,12 @@ def lay_out(scenes: Sequence[Scene], settings: ChipsRecipe, overlap: float, coun
     size = settings.size
     for scene in scenes:
         _check_size(scene, size)
-    random = np.random.default_rng([settings.seed, 1])
+    rng = np.random.default_rng([settings.seed, 1])
     areas = np.array([scene.grid.width * scene.grid.height for scene in scenes], dtype=float)
-    counts = random.multinomial(count or 0, areas / areas.sum())
+    counts = rng.multinomial(count or 0, areas / areas.sum())
     stride = max(1, round(size * (1 - overlap)))
     windows = [regular_windows(scene.grid.width, scene.grid.height, size, stride) if count is None
-               else random_windows(scene.grid.width, scene.grid.height, size, int(number), random)
+               else random_windows(scene.grid.width, scene.grid.height, size, int(number), rng)
                for scene, number in zip(scenes, counts, strict=True)]
     draft = _measure(scenes, windows, size, progress)
     kept = draft.take(draft.contents.usable >= max(min_valid * size**2, 1))

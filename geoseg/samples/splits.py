@@ -52,7 +52,7 @@ def _starts(length: int, size: int, stride: int) -> np.ndarray:
 
 
 def random_windows(width: int, height: int, size: int, count: int,
-                   random: np.random.Generator) -> np.ndarray:
+                   rng: np.random.Generator) -> np.ndarray:
     """Draw square chips evenly over a scene, sorted by row, then column; they may overlap.
 
     Args:
@@ -60,13 +60,13 @@ def random_windows(width: int, height: int, size: int, count: int,
         height: Rows of the scene, at least `size`.
         size: Side of a chip in pixels.
         count: How many.
-        random: Generator.
+        rng: Generator.
 
     Returns:
         int (count, 4): column, row, width, height.
     """
-    row = random.integers(height - size + 1, size=count)
-    column = random.integers(width - size + 1, size=count)
+    row = rng.integers(height - size + 1, size=count)
+    column = rng.integers(width - size + 1, size=count)
     order = np.lexsort((column, row))
     side = np.full(count, size)
     return np.stack([column[order], row[order], side, side], axis=1)
@@ -136,7 +136,7 @@ def assign_splits(chips: Chips, wanted: np.ndarray, seed: int) -> np.ndarray | N
     Returns:
         int (chips,): 0, 1, 2, or -1 for chips left out; None if a wanted split always stays empty.
     """
-    random = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     size = np.bincount(chips.blocks, weights=chips.usable)
     count = np.bincount(chips.blocks)
     centres = np.stack([np.bincount(chips.blocks, weights=chips.centres[:, axis]) / count
@@ -145,8 +145,8 @@ def assign_splits(chips: Chips, wanted: np.ndarray, seed: int) -> np.ndarray | N
     best, lowest = np.zeros(0, dtype=np.int8), np.inf
     tries = _tries(len(chips.blocks) + len(across))
     for number in range(2 * tries):
-        proposal = (_propose(centres, size, wanted, random) if number < tries or np.isinf(lowest)
-                    else _move_block(best, wanted, random))
+        proposal = (_propose(centres, size, wanted, rng) if number < tries or np.isinf(lowest)
+                    else _move_block(best, wanted, rng))
         cost = _cost(leave_gap(proposal[chips.blocks], across), chips, wanted)
         if cost < lowest:
             best, lowest = proposal, cost
@@ -159,18 +159,17 @@ def _tries(work: int) -> int:
 
 
 def _propose(centres: np.ndarray, size: np.ndarray, wanted: np.ndarray,
-             random: np.random.Generator) -> np.ndarray:
+             rng: np.random.Generator) -> np.ndarray:
     """Propose a split for each block: held-out blocks gather around a few random ones."""
     split = np.zeros(len(size), dtype=np.int8)
-    scale = np.exp(random.uniform(-2, 2, size=2))
+    scale = np.exp(rng.uniform(-2, 2, size=2))
     # Left-out chips shrink training most, so fewer held-out blocks than wanted may be right.
-    generosity = random.uniform(0.5, 1.1)
+    generosity = rng.uniform(0.5, 1.1)
     for part in (TEST, VAL):
         free = np.flatnonzero(split == TRAIN)
         if wanted[part] == 0 or len(free) < 2:
             continue
-        seeds = random.choice(free, size=min(int(random.integers(1, 9)), len(free)),
-                              replace=False)
+        seeds = rng.choice(free, size=min(int(rng.integers(1, 9)), len(free)), replace=False)
         distance = np.linalg.norm((centres[free, None] - centres[None, seeds]) * scale, axis=2)
         order = free[np.argsort(distance.min(axis=1), kind="stable")]
         filled = np.cumsum(size[order]) - size[order] / 2
@@ -180,12 +179,12 @@ def _propose(centres: np.ndarray, size: np.ndarray, wanted: np.ndarray,
     return split
 
 
-def _move_block(split: np.ndarray, wanted: np.ndarray, random: np.random.Generator) -> np.ndarray:
+def _move_block(split: np.ndarray, wanted: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Give a random block to a random split, or let two random blocks change places."""
     split = split.copy()
-    first, second = random.integers(len(split), size=2)
-    if random.random() < 0.5:
-        split[first] = random.choice(np.flatnonzero(wanted))
+    first, second = rng.integers(len(split), size=2)
+    if rng.random() < 0.5:
+        split[first] = rng.choice(np.flatnonzero(wanted))
     else:
         split[first], split[second] = split[second], split[first]
     return split

@@ -35,6 +35,8 @@ _PUBLIC = {
 
 __all__ = ["__version__", *_PUBLIC]
 
+# What type checkers see of the names above; nothing here uses them.
+# flake8: noqa: F401
 if TYPE_CHECKING:
     from geoseg.chain import run as run
     from geoseg.describe import info as info

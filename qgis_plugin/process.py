@@ -21,6 +21,7 @@ PROTOCOL = 1
 """Version of what is said; both sides must agree on it."""
 
 _POLL = 0.1
+_LINGER = 0.5
 _REINSTALL = "Restart QGIS; if that does not help, install the plugin again."
 
 
@@ -128,7 +129,7 @@ class _Conversation:
         Time counts only while this loop waits, so that neither a sleeping computer nor a slow
         listener makes the worker seem silent.
         """
-        waited = 0.0
+        waited = lingered = 0.0
         while True:
             self._pass_on_cancel()
             try:
@@ -137,6 +138,11 @@ class _Conversation:
                 waited += _POLL
                 if waited >= patience:
                     raise self._silent(patience) from None
+                if self._child.exit_code(0) is not None:
+                    # Children that outlived it may hold its output open.
+                    lingered += _POLL
+                    if lingered >= _LINGER:
+                        raise self._ended() from None
                 continue
             if line is None:
                 raise self._ended()

@@ -94,7 +94,11 @@ class EngineHome:
                 variables = installer_variables(self._downloads, proxy)
                 console = Console(log, listener, variables, self.root)
                 maker = Maker(self.root, self.lock, backend, worker, version, console)
-                return self._set_up(maker, base, backend, console)
+                try:
+                    return self._set_up(maker, base, backend, console)
+                except SetupFailed as failure:
+                    log.write(f"\n{failure}\n{failure.details}\n")
+                    raise
         except OSError as error:
             raise SetupFailed(f"{error.filename or self.root}: {error.strerror or error}",
                               "Check that the disk is not full and that you may write there, or "
@@ -114,6 +118,9 @@ class EngineHome:
                 python = None
         if python is None:
             python = maker.make(base or maker.find_base())
+        elif self.facts(python)["installed"] != backend:
+            console.note(f"It has the default PyTorch in place of {backend}; to try that again, "
+                         f"delete {_folder_of(python)} first", "info")
         maker.tidy(keep=_folder_of(python))
         shutil.rmtree(self._downloads, ignore_errors=True)
         console.listener.progress(1.0, "The engine is ready")

@@ -75,13 +75,11 @@ class Installer:
 
     def make(self) -> None:
         """Make the empty environment, with pip and uv at hand."""
-        self._part.progress(0.0, f"Making an environment of Python {self._base.minor}")
+        self._part.progress(0.0, f"Making an environment with Python {self._base.minor}")
         # Without pip: Debian's Python may lack the part that would put it in.
         self._must(self._run(self._base.path, "-I", "-m", "venv", "--without-pip", self._folder))
-        self._pip = self._find_pip()
         self._part.progress(0.03, "Fetching the installer")
-        self._must(self._run(*self._pip, "install", "--require-hashes", "--only-binary", ":all:",
-                             "-r", INSTALLER_LOCK))
+        self._add_uv()
         uv: list[str | Path] = [self.python, "-I", "-m", "uv"]
         if self._run(*uv, "--version").is_good:
             self._uv = [*uv, "pip"]
@@ -98,29 +96,36 @@ class Installer:
         self._part.progress(0.06, "Installing the packages")
         if backend == DEFAULT or not lock.pytorch():
             self._add_locked(lock.path, 0.06, 1.0)
-            return DEFAULT
+            return backend
         self._add_locked(self._file("others.txt", lock.others()), 0.06, 0.3)
         if self._add_pytorch(lock, backend):
             return backend
         self._add_locked(self._file("pytorch.txt", lock.pytorch()), 0.3, 1.0)
         return DEFAULT
 
-    def _find_pip(self) -> list[str | Path]:
-        """Return how to call a pip for the environment: its own, else that of the base."""
-        own = self._run(self.python, "-I", "-m", "ensurepip")
-        if own.is_good:
-            return [self.python, "-I", "-m", "pip"]
-        command: list[str | Path] = [self._base.path, "-I", "-m", "pip", "--python", self.python]
-        if self._run(*command, "--version").is_good:
-            return command
-        self._fail(own)
+    def _add_uv(self) -> None:
+        """Install uv with the pip of the base, or with one of the environment's own."""
+        arguments = ["install", "--require-hashes", "--only-binary", ":all:", "-r", INSTALLER_LOCK]
+        self._pip = [self._base.path, "-I", "-m", "pip", "--python", self.python]
+        first = self._run(*self._pip, *arguments)
+        if first.is_good:
+            return
+        why = explain(first.output)
+        if why and why.kind != "pip":
+            self._fail(first)
+        # The base has no pip, or one that is too old to install into another environment.
+        self._must(self._run(self.python, "-I", "-m", "ensurepip"))
+        self._pip = [self.python, "-I", "-m", "pip"]
+        self._must(self._run(*self._pip, *arguments))
 
     def _add_locked(self, requirements: Path, start: float, end: float) -> None:
         """Install exactly the given packages, each checked against its hash."""
         arguments = ["install", "--no-deps", "--require-hashes", "--only-binary", ":all:",
                      "-r", requirements]
+        first = why = None
         if self._uv:
-            first = self._run(*self._uv, *arguments, "--python", self.python, start=start, end=end)
+            first = self._run(*self._uv, *arguments, "--python", self.python,
+                              part=Part(self._part, start, end))
             if first.is_good:
                 return
             why = explain(first.output)
@@ -130,7 +135,10 @@ class Installer:
             self._console.note("uv could not install the packages"
                                + (f" ({why.finding})" if why else "") + "; trying pip", "warning")
             self._uv = []
-        self._must(self._run(*self._pip, *arguments, start=start, end=end))
+        second = self._run(*self._pip, *arguments, part=Part(self._part, start, end))
+        if not second.is_good:
+            # pip says of any package that it cannot get that there is none.
+            self._fail(first if first and why and _is_vague(second) else second)
 
     def _add_pytorch(self, lock: Lock, backend: str) -> bool:
         """Install PyTorch for an accelerator from its own index; False if the default must do."""
@@ -138,7 +146,8 @@ class Installer:
         if self._uv:
             versions = self._file("pytorch-versions.txt", lock.pytorch_versions())
             outcome = self._run(*self._uv, "install", "--torch-backend", backend, "--only-binary",
-                                ":all:", "-r", versions, "--python", self.python, start=0.3)
+                                ":all:", "-r", versions, "--python", self.python,
+                                part=Part(self._part, 0.3, 1.0))
             if outcome.is_good:
                 return True
             explained = explain(outcome.output)
@@ -154,9 +163,9 @@ class Installer:
                            "warning")
         return False
 
-    def _run(self, *command: str | Path, start: float = 0.0, end: float = 1.0) -> Outcome:
-        downloads = Downloads(Part(self._part, start, end))
-        return self._console.run(command, guard=self._base.path, on_line=downloads.read)
+    def _run(self, *command: str | Path, part: Part | None = None) -> Outcome:
+        read = Downloads(part).read if part else None
+        return self._console.run(command, guard=self._base.path, on_line=read)
 
     def _must(self, outcome: Outcome) -> None:
         if not outcome.is_good:
@@ -173,3 +182,8 @@ class Installer:
         path = self._folder / name
         path.write_text(text, encoding="utf-8")
         return path
+
+
+def _is_vague(outcome: Outcome) -> bool:
+    why = explain(outcome.output)
+    return why is None or why.kind == "wheel"

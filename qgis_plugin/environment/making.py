@@ -72,7 +72,7 @@ class Maker:
         part.progress(0.0, "Trying the engine")
         found = verify(python, self._worker, self._version, part, "Try again; if it happens again, "
                        f"report it with {self._root / 'set-up.log'}")
-        self._console.note(f"The engine runs: {found}")
+        self._console.note(found.get("text") or "The engine runs", "info")
         return found
 
     def find_base(self) -> Interpreter:

@@ -9,10 +9,10 @@ from typing import Mapping
 
 from ..surroundings import clean_environment
 
-_COMPANY = ("PIP_CERT", "PIP_CLIENT_CERT", "PIP_CONFIG_FILE", "PIP_DEFAULT_TIMEOUT",
-            "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_INDEX_URL", "PIP_NO_INDEX", "PIP_PROXY",
-            "PIP_RETRIES", "PIP_TRUSTED_HOST")
-"""What administrators settle about the network; all else of pip's would change what is made."""
+_KEPT = ("PIP_CACHE_DIR", "PIP_CERT", "PIP_CLIENT_CERT", "PIP_CONFIG_FILE", "PIP_DEFAULT_TIMEOUT",
+         "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_INDEX_URL", "PIP_NO_INDEX", "PIP_PROXY",
+         "PIP_RETRIES", "PIP_TRUSTED_HOST")
+"""What administrators settle about network and disk; all else would change what is made."""
 
 _MISLEADING = ("UV_BREAK_SYSTEM_PACKAGES", "UV_CONSTRAINT", "UV_EXCLUDE", "UV_EXCLUDE_NEWER",
                "UV_NO_BINARY", "UV_NO_VERIFY_HASHES", "UV_OVERRIDE", "UV_PREFIX", "UV_PRERELEASE",
@@ -37,7 +37,7 @@ def installer_variables(cache: Path, proxy: str | None = None,
     given = dict(os.environ if variables is None else variables)
     clean = {name: value for name, value in clean_environment(given).items()
              if name.upper() not in _MISLEADING}
-    clean.update((name, given[name]) for name in _COMPANY if name in given)
+    clean.update((name, given[name]) for name in _KEPT if name in given)
     _leave_out_certificates_of_osgeo4w(clean, given.get("OSGEO4W_ROOT"))
     if proxy and not any(name.upper() in ("HTTPS_PROXY", "ALL_PROXY") for name in given):
         clean.update(HTTPS_PROXY=proxy, HTTP_PROXY=proxy)

@@ -26,6 +26,11 @@ VENV = ROOT / ".venv"
 UV = "uv==0.13.8"
 """The installer, pinned as everything else is."""
 
+DOWNLOAD = ("A package could not be installed; its message stands above. Check the network and "
+            "the free space, then start again: nothing is kept of a half-made environment, but "
+            "what was downloaded is")
+"""What to say when a step that downloads has failed."""
+
 _LOCK = ROOT / "requirements.lock"
 _STAMP = VENV / "geoseg-environment"
 _BUSY = ROOT / "build" / "environment.busy"
@@ -39,13 +44,13 @@ def ensure_environment() -> Path:
         The environment's Python. On failure the process ends with one sentence and code 1.
     """
     if sys.version_info < (3, 11):  # noqa: UP036 - this file is what says so to older Pythons
-        _fail(f"Python {sys.version.split()[0]} is too old. Start this with Python 3.11 or newer")
+        fail(f"Python {sys.version.split()[0]} is too old. Start this with Python 3.11 or newer")
     if _runs_inside():
         if not _is_current():
-            _say(f"{VENV} is out of date. Start this with python3 from outside to renew it")
+            say(f"{VENV} is out of date. Start this with python3 from outside to renew it")
         return _python()
     if not _is_current():
-        with _alone():
+        with alone():
             if not _is_current():
                 _make()
     return _python()
@@ -71,12 +76,17 @@ def _python() -> Path:
 
 
 def _wanted_stamp() -> str:
-    digest = hashlib.sha256()
-    for path in (_LOCK, ROOT / "pyproject.toml"):
-        # Git may check text out with other line ends on Windows.
-        digest.update(path.read_bytes().replace(b"\r\n", b"\n"))
     version = ".".join(map(str, sys.version_info[:3]))
-    return f"{digest.hexdigest()} python {version} {UV} {ROOT}\n"
+    return f"{digest(_LOCK, ROOT / 'pyproject.toml')} python {version} {UV} {ROOT}\n"
+
+
+def digest(*paths: Path) -> str:
+    """Return one hash of several text files."""
+    found = hashlib.sha256()
+    for path in paths:
+        # Git may check text out with other line ends on Windows.
+        found.update(path.read_bytes().replace(b"\r\n", b"\n"))
+    return found.hexdigest()
 
 
 def _is_current() -> bool:
@@ -87,57 +97,53 @@ def _is_current() -> bool:
 def _make() -> None:
     """Build the environment from nothing; the stamp comes last."""
     started = time.monotonic()
-    _say(f"Making {VENV} (once; a few minutes and up to 8 GB, most of it PyTorch)")
+    say(f"Making {VENV} (once; a few minutes and up to 8 GB, most of it PyTorch)")
     _check_before()
     shutil.rmtree(VENV, ignore_errors=True)
-    _step("1/4  creating it", [sys.executable, "-m", "venv", str(VENV)],
-          "Python could not create a virtual environment. On Debian and Ubuntu install "
-          "python3-venv and try again")
+    step("1/4  creating it", [sys.executable, "-m", "venv", str(VENV)],
+         "Python could not create a virtual environment. On Debian and Ubuntu install "
+         "python3-venv and try again")
     python = str(_python())
-    _step(f"2/4  installing {UV}", [python, "-m", "pip", "install", "--quiet",
-                                    "--disable-pip-version-check", UV], _DOWNLOAD)
+    step(f"2/4  installing {UV}", [python, "-m", "pip", "install", "--quiet",
+                                   "--disable-pip-version-check", UV], DOWNLOAD)
     uv = [python, "-m", "uv", "pip"]
-    _step("3/4  installing the locked packages",
-          [*uv, "install", "--python", python, "--compile-bytecode", "--require-hashes", "-r",
-           str(_LOCK)], _DOWNLOAD)
-    _step("4/4  installing geoseg itself",
-          [*uv, "install", "--python", python, "--no-deps", "--editable", str(ROOT)], _DOWNLOAD)
+    step("3/4  installing the locked packages",
+         [*uv, "install", "--python", python, "--compile-bytecode", "--require-hashes", "-r",
+          str(_LOCK)], DOWNLOAD)
+    step("4/4  installing geoseg itself",
+         [*uv, "install", "--python", python, "--no-deps", "--editable", str(ROOT)], DOWNLOAD)
     _STAMP.write_text(_wanted_stamp(), encoding="utf-8")
-    _say(f"The environment is ready after {time.monotonic() - started:.0f} s\n")
-
-
-_DOWNLOAD = ("A package could not be installed; its message stands above. Check the network and "
-             "the free space, then start again: nothing is kept of a half-made environment, but "
-             "what was downloaded is")
+    say(f"The environment is ready after {time.monotonic() - started:.0f} s\n")
 
 
 def _check_before() -> None:
     if not _LOCK.is_file():
-        _fail(f"{_LOCK} is missing. Restore it from the repository")
+        fail(f"{_LOCK} is missing. Restore it from the repository")
     try:
         import ensurepip  # noqa: F401 - Debian's Python leaves it out
         import venv  # noqa: F401
     except ImportError:
-        _fail("Python's venv module is missing. On Debian and Ubuntu install python3-venv and "
-              "try again")
+        fail("Python's venv module is missing. On Debian and Ubuntu install python3-venv and "
+             "try again")
     free = shutil.disk_usage(ROOT).free
     if free < _NEEDED_BYTES:
-        _say(f"Only {free / 1e9:.1f} GB are free here; this may not be enough")
+        say(f"Only {free / 1e9:.1f} GB are free here; this may not be enough")
 
 
-def _step(what: str, command: list[str], on_failure: str) -> None:
-    _say(f"  {what}")
+def step(what: str, command: list[str], on_failure: str) -> None:
+    """Say what is done and run it; on failure end the process with a sentence."""
+    say(f"  {what}")
     try:
-        code = subprocess.call(command, cwd=ROOT, env=_clean_environment())
+        code = subprocess.call(command, cwd=ROOT, env=clean_environment())
     except OSError as error:
-        _fail(f"{command[0]} could not be started ({error.strerror})")
+        fail(f"{command[0]} could not be started ({error.strerror})")
     if code != 0:
         free = shutil.disk_usage(ROOT).free
-        _fail("The disk is full. Free some space and start again" if free < 50_000_000
-              else on_failure)
+        fail("The disk is full. Free some space and start again" if free < 50_000_000
+             else on_failure)
 
 
-def _clean_environment() -> dict[str, str]:
+def clean_environment() -> dict[str, str]:
     """Return the variables without those that would lead pip or uv to another environment."""
     misleading = ("VIRTUAL_ENV", "PYTHONHOME", "PYTHONPATH", "CONDA_PREFIX",
                   "PIP_REQUIRE_VIRTUALENV", "PIP_USER", "PIP_TARGET", "UV_SYSTEM_PYTHON")
@@ -146,12 +152,12 @@ def _clean_environment() -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _alone() -> Iterator[None]:
+def alone() -> Iterator[None]:
     """Keep a second run waiting; the system drops the lock when its holder ends, however."""
     _BUSY.parent.mkdir(exist_ok=True)
     with _BUSY.open("a") as file:
         if not _try_lock(file.fileno()):
-            _say("Another run is making the environment; waiting for it")
+            say("Another run is making the environment; waiting for it")
             while not _try_lock(file.fileno()):
                 time.sleep(1)
         yield
@@ -172,13 +178,15 @@ def _try_lock(descriptor: int) -> bool:
     return True
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """Print at once, also into a pipe."""
     print(text, flush=True)
 
 
-def _fail(text: str) -> NoReturn:
+def fail(text: str) -> NoReturn:
+    """End the process with a sentence and code 1."""
     sys.exit(f"{text}.")
 
 
 if __name__ == "__main__":
-    _say(f"{ensure_environment()} is ready")
+    say(f"{ensure_environment()} is ready")

@@ -147,7 +147,8 @@ class Verb(QgsProcessingAlgorithm):
         feedback.pushInfo(answer.get("text") or "")
         found = {item.name: path for item, path in paths.items() if path}
         found.update(self._results(answer, values, context))
-        display.arrange(context, found.values(), self.run_name(values, context))
+        hidden = [found[item.name] for item in self._given if item.hidden and item.name in found]
+        display.arrange(context, found.values(), self.run_name(values, context), hidden)
         return found
 
     # --- what subclasses may change -------------------------------------------------------------

@@ -4,6 +4,7 @@ from qgis.core import QgsProcessingContext, QgsProcessingLayerPostProcessorInter
 
 from .outputs import source_file
 
+_PLACE = "geoseg/place"
 _alive = {}
 """Post-processors by layer source: QGIS holds no reference to them, and without one they vanish."""
 
@@ -11,9 +12,9 @@ _alive = {}
 class _Arrange(QgsProcessingLayerPostProcessorInterface):
     """Styles a layer that has just been added to the project, and puts it into its group."""
 
-    def __init__(self, source, group):
+    def __init__(self, source, group, place, visible):
         super().__init__()
-        self._source, self._group = source, group
+        self._source, self._group, self._place, self._visible = source, group, place, visible
 
     def postProcessLayer(self, layer, context, feedback):
         """Do it; QGIS calls this in the main thread."""
@@ -23,12 +24,21 @@ class _Arrange(QgsProcessingLayerPostProcessorInterface):
             layer.triggerRepaint()
         root = context.project().layerTreeRoot() if context.project() else None
         node = root.findLayer(layer.id()) if root else None
-        if self._group and node:
-            group = root.findGroup(self._group) or root.insertGroup(0, self._group)
-            if node.parent() != group:
-                group.addChildNode(node.clone())
-                node.parent().removeChildNode(node)
+        if node is not None:
+            node = self._grouped(root, node) if self._group else node
+            node.setItemVisibilityChecked(self._visible)
         _alive.pop(self._source, None)
+
+    def _grouped(self, root, node):
+        """Move a layer into the group, in its place there, since QGIS loads them by file name."""
+        group = root.findGroup(self._group) or root.insertGroup(0, self._group)
+        clone = node.clone()
+        clone.setCustomProperty(_PLACE, self._place)
+        above = [child for child in group.children()
+                 if int(child.customProperty(_PLACE, 0)) < self._place]
+        group.insertChildNode(len(above), clone)
+        node.parent().removeChildNode(node)
+        return clone
 
 
 def announce(context, source, title):
@@ -37,18 +47,20 @@ def announce(context, source, title):
     context.addLayerToLoadOnCompletion(str(source), details)
 
 
-def arrange(context, sources, run):
+def arrange(context, sources, run, hidden=()):
     """Have the layers of a run styled, and grouped if there are several of them.
 
     Args:
         context: The Processing context.
         sources: Layer sources in the order of the legend, topmost first.
         run: Name of the group.
+        hidden: Those of them that are added but switched off.
     """
     shown = [source for source in map(str, sources) if context.willLoadLayerOnCompletion(source)]
-    for source in shown:
+    for place, source in enumerate(shown):
         details = context.layerToLoadOnCompletionDetails(source)
-        _alive[source] = _Arrange(source, run if len(shown) > 1 else None)
+        _alive[source] = _Arrange(source, run if len(shown) > 1 else None, place,
+                                  source not in hidden)
         details.setPostProcessor(_alive[source])
 
 

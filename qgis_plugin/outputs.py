@@ -46,11 +46,13 @@ class Output:
 class Result:
     """A value of the engine's answer that models and scripts can go on with."""
 
-    def __init__(self, definition, section, key, layer=False):
+    def __init__(self, definition, section, key, layer=False, hidden=False):
         self.definition = definition
         self.section, self.key = section, key
         self.is_layer = layer
         """Whether it is a layer that is put on the map."""
+        self.hidden = hidden
+        """Whether it is switched off there."""
 
     @property
     def name(self):
@@ -116,14 +118,14 @@ def other_file(name, title, key):
     return Result(make(name, title), "files", key)
 
 
-def raster_layer(name, title, key):
+def raster_layer(name, title, key, hidden=False):
     """Give a raster layer whose place the user does not choose."""
-    return Result(QgsProcessingOutputRasterLayer(name, title), "files", key, layer=True)
+    return Result(QgsProcessingOutputRasterLayer(name, title), "files", key, True, hidden)
 
 
-def vector_layer(name, title, key):
+def vector_layer(name, title, key, hidden=False):
     """Give a vector layer whose place the user does not choose."""
-    return Result(QgsProcessingOutputVectorLayer(name, title), "files", key, layer=True)
+    return Result(QgsProcessingOutputVectorLayer(name, title), "files", key, True, hidden)
 
 
 def unsupported(output, values, context):

@@ -162,7 +162,8 @@ def test_a_killed_engine_is_explained(training):
     os.kill(run.worker(), signal.SIGKILL)
     stdout, stderr = run.process.communicate(timeout=PATIENCE)
     assert run.process.returncode == 1
-    assert "memory" in stdout + stderr and "Traceback" not in stdout + stderr
+    assert "memory" in stdout + stderr
+    assert "Traceback" not in stdout + stderr
     assert_nothing_left(run, output)
 
 

@@ -13,9 +13,8 @@ from qgis.core import (
     QgsRasterLayer,
     QgsVectorLayer,
 )
-from world import make_town
-
 from test_provider import algorithm
+from world import make_town
 
 
 @pytest.fixture
@@ -81,7 +80,7 @@ def test_a_map_layer_becomes_its_file(image_layer, town, provider, tmp_path):
 
 
 def test_a_layer_in_memory_becomes_a_file(memory_layer, image_layer, provider, tmp_path):
-    found, context = arguments("burnlabels", {
+    found, _context = arguments("burnlabels", {
         "IMAGE": image_layer, "SOURCES": [memory_layer], "RECIPE": "buildings",
         "OUTPUT": str(tmp_path / "l.tif")})
     assert classes_in(found["sources"][0]) == ["a", "b", "c"]
@@ -102,18 +101,19 @@ def test_a_filter_counts(memory_layer, image_layer, provider, tmp_path, qgis_new
     plain, _ = arguments("burnlabels", values)
     assert plain["sources"] == [f"{path}|layername=squares of land"]
     assert layer.setSubsetString("\"class\" <> 'b'")
-    filtered, context = arguments("burnlabels", values)
+    filtered, _context = arguments("burnlabels", values)
     assert classes_in(filtered["sources"][0]) == ["a", "c"]
 
 
 def test_a_selection_counts(memory_layer, image_layer, provider, tmp_path):
     memory_layer.selectByExpression("\"class\" = 'b'")
     chosen = QgsProcessingFeatureSourceDefinition(memory_layer.id(), True)
-    found, context = arguments("burnlabels", {
+    found, _context = arguments("burnlabels", {
         "IMAGE": image_layer, "FEATURES": chosen, "FEATURES_CLASS": "building",
         "RECIPE": "buildings", "OUTPUT": str(tmp_path / "l.tif")})
     [(source, name)] = found["assign"].items()
-    assert name == "building" and classes_in(source) == ["b"]
+    assert name == "building"
+    assert classes_in(source) == ["b"]
     assert found["sources"] == [source]
 
 
@@ -121,7 +121,8 @@ def test_an_extent_of_another_crs_becomes_degrees(town, provider, tmp_path):
     found, _ = arguments("fetchosm", {"EXTENT": town.extent, "RECIPE": "buildings",
                                       "OUTPUT": str(tmp_path / "o.gpkg")})
     west, south, east, north = map(float, found["aoi"].split(","))
-    assert 8.9 < west < east < 9.1 and 50.5 < south < north < 50.6
+    assert 8.9 < west < east < 9.1
+    assert 50.5 < south < north < 50.6
     assert (east - west) * 111_320 * 0.635 == pytest.approx(256, rel=0.02)
 
 
@@ -143,7 +144,8 @@ def test_a_base_map_is_refused_with_the_remedy(provider, qgis_new_project, tmp_p
     model.touch()
     reason = refusal("predict", {"MODEL": str(model), "IMAGE": layer,
                                  "OUTPUT": str(tmp_path / "p.tif")})
-    assert "streets is a base map" in reason and "Convert map to raster" in reason
+    assert "streets is a base map" in reason
+    assert "Convert map to raster" in reason
     assert "Map an area" in reason
     values = {"IMAGE": layer, "RECIPE": "buildings", "OUTPUT": str(tmp_path / "map")}
     assert "base map" in refusal("maparea", values)

@@ -35,7 +35,10 @@ def test_the_toolbox_lists_them_all(provider):
 
 
 def test_an_algorithm_is_described(verb):
-    assert verb.displayName() and verb.group() and verb.groupId() and verb.tags()
+    assert verb.displayName()
+    assert verb.group()
+    assert verb.groupId()
+    assert verb.tags()
     assert verb.shortDescription().endswith(".")
     assert verb.helpUrl().endswith(f"/docs/qgis/{verb.name()}.md")
     assert not verb.icon().isNull()
@@ -85,7 +88,8 @@ def test_a_dialog_opens(verb, qgis_iface, monkeypatch, tmp_path):
         picture = dialog.grab().toImage()
         colours = {picture.pixel(x, y) for x in range(0, picture.width(), 7)
                    for y in range(0, picture.height(), 7)}
-        assert picture.width() > 300 and len(colours) > 8
+        assert picture.width() > 300
+        assert len(colours) > 8
         assert verb.displayName() in dialog.windowTitle()
     finally:
         dialog.close()
@@ -103,11 +107,13 @@ def test_without_an_engine_it_says_what_to_do(provider, monkeypatch, tmp_path):
     monkeypatch.delenv("GEOSEG_ENGINE_PYTHON", raising=False)
     monkeypatch.setenv("GEOSEG_ENGINE_HOME", str(tmp_path / "nothing here"))
     possible, reason = algorithm("predict").canExecute()
-    assert not possible and "Set up engine" in reason
+    assert not possible
+    assert "Set up engine" in reason
     assert algorithm("setupengine").canExecute()[0]
     file = tmp_path / "model.safetensors"
     file.write_bytes(b"")
     with pytest.raises(QgsProcessingException, match="Set up engine") as caught:
         algorithm("modelinformation").run({"FILE": str(file)}, QgsProcessingContext(),
                                           QgsProcessingFeedback(), {}, False)
-    assert type(caught.value) is QgsProcessingException and str(caught.value) == engine.MISSING
+    assert type(caught.value) is QgsProcessingException
+    assert str(caught.value) == engine.MISSING

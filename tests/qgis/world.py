@@ -7,8 +7,8 @@ import numpy as np
 from osgeo import gdal, osr
 
 SIDE, PIXEL, LEFT, TOP, EPSG = 512, 0.5, 500_000.0, 5_600_000.0, 32632
-SETTINGS = ("chips.size=64; train.network=classic-unet; train.width=8; train.depth=3; train.steps=12; "
-            "train.batch=2; train.crop=64; train.validate_every=6; predict.tile=128")
+SETTINGS = ("chips.size=64; train.network=classic-unet; train.width=8; train.depth=3; "
+            "train.steps=12; train.batch=2; train.validate_every=6; predict.tile=128")
 """A training of seconds: the tests ask whether the way is whole, not whether the map is good."""
 
 gdal.UseExceptions()

@@ -1,0 +1,110 @@
+"""Results come onto the map styled and grouped; none do after a cancel or an error."""
+
+import pytest
+from qgis.core import (
+    QgsProcessingContext,
+    QgsProcessingException,
+    QgsProcessingFeedback,
+    QgsProject,
+)
+from world import SETTINGS, make_town
+
+
+class Patient(QgsProcessingFeedback):
+    """Feedback that may cancel at the first sign of progress."""
+
+    def __init__(self, cancel=False):
+        super().__init__(False)
+        if cancel:
+            self.progressChanged.connect(lambda _: self.cancel())
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory):
+    return make_town(tmp_path_factory.mktemp("town"))
+
+
+@pytest.fixture(scope="module")
+def finished(town, tmp_path_factory):
+    """A folder in which a map of the town is made only once."""
+    return tmp_path_factory.mktemp("made") / "Kartenblatt 7"
+
+
+def run(algorithm, parameters, feedback=None):
+    """Run an algorithm as the toolbox does, with its results loaded."""
+    import processing
+
+    context = QgsProcessingContext()
+    context.setProject(QgsProject.instance())
+    return processing.runAndLoadResults(f"geoseg:{algorithm}", parameters,
+                                        feedback=feedback or Patient(), context=context)
+
+
+@pytest.fixture
+def mapped(town, finished, provider, engine_python, qgis_new_project):
+    """A map of the town in the project; later calls only load it."""
+    return run("maparea", {"IMAGE": str(town.image), "OSM": str(town.extract),
+                           "RECIPE": "buildings", "SETTINGS": SETTINGS, "OUTPUT": str(finished)})
+
+
+def layer(name):
+    [found] = QgsProject.instance().mapLayersByName(name)
+    return found
+
+
+def test_the_layers_of_a_run_are_one_group(mapped):
+    root = QgsProject.instance().layerTreeRoot()
+    [group] = root.children()
+    assert group.name() == "geoseg: Kartenblatt 7"
+    assert [child.name() for child in group.children()] == [
+        "Polygons", "Chips", "Class map", "Probabilities", "Labels"]
+    assert [child.name() for child in group.children() if child.itemVisibilityChecked()] == [
+        "Polygons", "Class map"]
+
+
+def test_classes_have_their_names_and_colours(mapped):
+    renderer = layer("Class map").renderer()
+    assert renderer.type() == "paletted"
+    assert [(item.value, item.label, item.color.name()) for item in renderer.classes()] == [
+        (0, "other", "#d9d9d9"), (1, "building", "#c8553d")]
+    renderer = layer("Polygons").renderer()
+    assert renderer.type() == "categorizedSymbol"
+    assert renderer.classAttribute() == "class"
+    colours = {item.value(): item.symbol().color().name() for item in renderer.categories()}
+    assert colours["building"] == "#c8553d"
+    assert layer("Chips").renderer().classAttribute() == "split"
+    assert layer("Probabilities").renderer().type() == "singlebandpseudocolor"
+
+
+def test_results_can_stay_off_the_map(town, finished, mapped, provider):
+    QgsProject.instance().clear()
+    run("maparea", {"IMAGE": str(town.image), "OSM": str(town.extract), "RECIPE": "buildings",
+                    "SETTINGS": SETTINGS, "OUTPUT": str(finished), "SHOW": False})
+    assert QgsProject.instance().mapLayers() == {}
+
+
+def test_a_single_layer_needs_no_group(mapped, tmp_path):
+    QgsProject.instance().clear()
+    run("classify", {"PROBABILITIES": mapped["PROBABILITIES"], "OUTPUT": str(tmp_path / "c.tif")})
+    [node] = QgsProject.instance().layerTreeRoot().children()
+    assert node.name() == "Class map"
+    assert node.layer().renderer().type() == "paletted"
+
+
+def test_nothing_comes_onto_the_map_after_a_cancel(mapped, town, tmp_path):
+    QgsProject.instance().clear()
+    feedback = Patient(cancel=True)
+    assert run("predict", {"MODEL": mapped["MODEL"], "IMAGE": str(town.image), "TILE": 32,
+                           "OVERLAP": 0.5, "OUTPUT": str(tmp_path / "p.tif")}, feedback) == {}
+    assert feedback.isCanceled()
+    assert QgsProject.instance().mapLayers() == {}
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_comes_onto_the_map_after_an_error(mapped, town, tmp_path):
+    QgsProject.instance().clear()
+    with pytest.raises(QgsProcessingException):
+        run("predict", {"MODEL": str(town.image), "IMAGE": str(town.image),
+                        "OUTPUT": str(tmp_path / "p.tif")})
+    assert QgsProject.instance().mapLayers() == {}
+    assert list(tmp_path.iterdir()) == []

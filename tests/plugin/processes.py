@@ -28,10 +28,10 @@ def wait_until(true: Callable[[], object], seconds: float = 20.0) -> None:
         time.sleep(0.02)
 
 
-def assert_gone(group: int) -> None:
+def assert_gone(group: int, seconds: float = 3.0) -> None:
     """Check that no process of a group is left; the system may need a moment to kill."""
     assert group > 1
-    wait_until(lambda: not members(group), 3.0)
+    wait_until(lambda: not members(group), seconds)
 
 
 class Listener:

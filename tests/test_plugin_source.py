@@ -25,7 +25,7 @@ YOUNGER_MODULES = {"tomllib"}
 YOUNGER_KEYWORDS = {"zip": {"strict"}, "dataclass": {"slots", "kw_only"}}
 QT_CLASS = re.compile(r"Q([A-Z]|gs[A-Z])\w*|Qt|Qgis")
 PLAIN_VALUES = {"QVariant", "QgsMapLayerType"}
-"""Classes that may be followed by a value: QGIS adds them for Qt 6, or they are enums themselves."""
+"""Classes whose values may follow at once: QGIS cares for them in Qt 6, or they are enums."""
 ENUM_NAMES = {"Flag", "Type"}
 """Enums inside of classes that code may take by themselves, to name them shorter."""
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from geoseg.errors import SourceError
 from geoseg.geo.ground import Bounds
 from geoseg.geo.output import not_written, replacing
+from geoseg.geo.style.document import Style, has_foreign_style, write_style
+from geoseg.geo.style.geopackage import foreign_styles, write_style_table
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -24,6 +26,8 @@ OSM_SUFFIXES = (".osm", ".pbf")
 """File name endings of OpenStreetMap extracts."""
 
 _DRIVERS = {".gpkg": "GPKG", ".fgb": "FlatGeobuf", ".geojson": "GeoJSON"}
+_OPTIONS = {"GPKG": {"VERSION": "1.2"}}
+"""Of new files; older versions of QGIS warn of newer versions of GeoPackage."""
 
 
 def split_layer(source: str | Path) -> tuple[Path, str | None]:
@@ -173,7 +177,7 @@ def _no_crs_warnings() -> Iterator[None]:
 
 
 def write_layer(frame: gpd.GeoDataFrame, path: Path, *, layer: str,
-                metadata: Mapping[str, str] | None = None) -> None:
+                metadata: Mapping[str, str] | None = None, style: Style | None = None) -> None:
     """Write features to a new file: GeoPackage, FlatGeobuf, GeoJSON or GeoParquet by its ending.
 
     The features on disk are counted before the file takes its name. GeoJSON is written in WGS 84,
@@ -184,6 +188,7 @@ def write_layer(frame: gpd.GeoDataFrame, path: Path, *, layer: str,
         path: New file, checked before with `check_output`.
         layer: Layer name in a GeoPackage.
         metadata: Layer metadata, kept by GeoPackage only.
+        style: QGIS style to lay beside the file.
 
     Raises:
         OutputError: The system refused to write.
@@ -196,10 +201,13 @@ def write_layer(frame: gpd.GeoDataFrame, path: Path, *, layer: str,
             frame.to_parquet(part, compression="zstd")
         else:
             _write({layer: frame}, part, path, metadata if suffix == ".gpkg" else None)
+    if style is not None:
+        write_style(path, style)
 
 
 def write_layers(frames: Mapping[str, gpd.GeoDataFrame], path: Path, *,
-                 metadata: Mapping[str, str] | None = None) -> None:
+                 metadata: Mapping[str, str] | None = None,
+                 styles: Mapping[str, Style] | None = None) -> None:
     """Write several layers to a new GeoPackage; each is counted again before it takes its name.
 
     Args:
@@ -207,30 +215,46 @@ def write_layers(frames: Mapping[str, gpd.GeoDataFrame], path: Path, *,
         path: New .gpkg file, checked before with `check_output`.
         metadata: Metadata of each layer, not of the file: that makes GDAL leave an .aux.xml beside
             the file whenever it is read.
+        styles: QGIS styles of the layers, kept in the file. Styles that somebody else made, there
+            or beside it, go before them.
 
     Raises:
         OutputError: The system refused to write.
     """
+    documents = {layer: style.document() for layer, style in (styles or {}).items()}
+    if has_foreign_style(path):
+        documents = {}
+    documents |= {layer: text for layer, text in foreign_styles(path).items() if layer in frames}
     with replacing(path) as part:
         _write(frames, part, path, metadata)
+        if documents:
+            with _refusals(path):
+                write_style_table(part, documents)
 
 
 def _write(frames: Mapping[str, gpd.GeoDataFrame], part: Path, path: Path,
            metadata: Mapping[str, str] | None) -> None:
     """Write layers to `part`, which will become `path`, and count what arrived."""
     import pyogrio
-    from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, GeometryError
 
-    written = 0
-    try:
+    written, driver = 0, _DRIVERS[path.suffix.lower()]
+    with _refusals(path):
         for layer, frame in frames.items():
             with _no_crs_warnings():
-                pyogrio.write_dataframe(frame, part, layer=layer,
-                                        driver=_DRIVERS[path.suffix.lower()],
+                pyogrio.write_dataframe(frame, part, layer=layer, driver=driver,
+                                        dataset_options=_OPTIONS.get(driver),
                                         layer_metadata=dict(metadata) if metadata else None)
             written += pyogrio.read_info(part, layer=layer, force_feature_count=True)["features"]
-    except (DataSourceError, DataLayerError, FeatureError, GeometryError) as error:
-        raise not_written(path) from error
     total = sum(len(frame) for frame in frames.values())
     if written != total:
         raise not_written(path, f"took only {written} of {total} features")
+
+
+@contextmanager
+def _refusals(path: Path) -> Iterator[None]:
+    from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, GeometryError
+
+    try:
+        yield
+    except (DataSourceError, DataLayerError, FeatureError, GeometryError) as error:
+        raise not_written(path) from error

@@ -18,7 +18,8 @@ from geoseg.geo.grid import PIXEL_SPACE_TAG, Grid
 from geoseg.geo.legend import Legend
 from geoseg.geo.output import not_written, replacing
 from geoseg.geo.raster import may_lack_georeference
-from geoseg.geo.style import write_style
+from geoseg.geo.style.document import Style, write_style
+from geoseg.geo.style.rasters import class_style
 
 if TYPE_CHECKING:
     from rasterio.io import DatasetWriter
@@ -35,8 +36,8 @@ _BLOCK = 512
 @contextmanager
 def raster_writer(path: Path, grid: Grid, *, count: int, dtype: str, nodata: float | None = None,
                   legend: Legend | None = None, band_names: Sequence[str] = (), scale: float = 1.0,
-                  tags: Mapping[str, str] | None = None, is_categorical: bool = False
-                  ) -> Iterator[WriteWindow]:
+                  tags: Mapping[str, str] | None = None, is_categorical: bool = False,
+                  style: Style | None = None) -> Iterator[WriteWindow]:
     """Give a function that writes windows; at the end the raster is finished, checked and named.
 
     The result is a cloud-optimised GeoTIFF with overviews. Before the final rename the finished
@@ -49,13 +50,14 @@ def raster_writer(path: Path, grid: Grid, *, count: int, dtype: str, nodata: flo
         count: Number of bands.
         dtype: Pixel type, e.g. `uint8`.
         nodata: Value of pixels without data; also what unwritten pixels hold.
-        legend: Stored in the file's tags; a single-band uint8 raster also gets its colour table,
-            and a QGIS style beside it.
+        legend: Stored in the file's tags; a single-band uint8 raster also gets its colour table.
         band_names: Band descriptions.
         scale: Band scale: stored value x scale = true value.
         tags: Further tags for the file.
         is_categorical: Whether values are categories; overviews then pick the nearest pixel
             instead of averaging.
+        style: QGIS style to lay beside the file; by default that of the legend if the values are
+            categories.
 
     Yields:
         `write(array, window)`; windows must not overlap and may come in any order.
@@ -64,8 +66,8 @@ def raster_writer(path: Path, grid: Grid, *, count: int, dtype: str, nodata: flo
         OutputError: The system refused to write, or the file on disk differs from what was
             written.
     """
-    has_palette = (legend is not None and not legend.overlapping and count == 1
-                   and dtype == "uint8")
+    if style is None and legend is not None and is_categorical:
+        style = class_style(legend)
     written: list[tuple[Window, int]] = []
     with replacing(path) as part, may_lack_georeference():
         draft = part.with_name(f"{part.name}.draft.tif")
@@ -85,8 +87,8 @@ def raster_writer(path: Path, grid: Grid, *, count: int, dtype: str, nodata: flo
                 overview_resampling="NEAREST" if is_categorical else "AVERAGE",
                 num_threads="ALL_CPUS", bigtiff="IF_SAFER")
             _compare(part, written, path)
-    if legend is not None and has_palette:
-        write_style(path, legend)
+    if style is not None:
+        write_style(path, style)
 
 
 def _create(draft: Path, grid: Grid, count: int, dtype: str, nodata: float | None

@@ -13,15 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from geoseg.learn.metrics import Reliability, Tally
+from geoseg.samples.plan import SPLIT_COLORS, SPLIT_NAMES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-SPLIT_COLORS = {"train": "#4477aa", "val": "#ccbb44", "test": "#ee6677"}
-"""Colours of the splits, told apart with any colour vision (Tol 2021, bright scheme)."""
-SPLIT_NAMES = {"train": "training", "val": "validation", "test": "test"}
-"""The splits in words."""
 
 _STYLE: dict[Any, Any] = {
     "font.family": "sans-serif", "font.size": 9, "svg.fonttype": "none", "svg.hashsalt": "geoseg",

@@ -18,6 +18,7 @@ from geoseg.geo.ground import line_lengths
 from geoseg.geo.legend import Legend
 from geoseg.geo.output import check_output
 from geoseg.geo.raster import open_raster
+from geoseg.geo.style.vectors import Look, range_style
 from geoseg.geo.vector import VECTOR_SUFFIXES, write_layer
 from geoseg.maps.contour import Line, ReadWater, trace_contour
 from geoseg.maps.probabilities import probability_legend, read_probabilities
@@ -31,6 +32,11 @@ LAYER = "coastline"
 """Layer name in a GeoPackage."""
 
 _MOST_SMOOTHING = 10.0
+_STYLE = range_style("confidence", [
+    (0.0, 0.25, "0 to 0.25: vague", "#d7191c"), (0.25, 0.5, "0.25 to 0.5", "#fdae61"),
+    (0.5, 0.75, "0.5 to 0.75", "#abd9e9"), (0.75, 1.0, "0.75 to 1: sharp", "#2c7bb6")],
+    Look("line", width=1.2, casing=0.3))
+"""Red for doubt, blue for certainty, told apart with any colour vision (ColorBrewer RdYlBu)."""
 
 
 def trace_coastline(proba: str | Path, *, water: str | Sequence[str], out: str | Path,
@@ -87,7 +93,7 @@ def trace_coastline(proba: str | Path, *, water: str | Sequence[str], out: str |
                           "Lower the minimum length")
     progress(0.9, "writing lines")
     write_layer(frame, out, layer=LAYER, metadata={
-        **legend.tags(), **({} if grid.is_georeferenced else PIXEL_SPACE_TAG)})
+        **legend.tags(), **({} if grid.is_georeferenced else PIXEL_SPACE_TAG)}, style=_STYLE)
     progress(1.0, "coastline written")
     return out
 

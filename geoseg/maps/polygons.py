@@ -16,9 +16,11 @@ from rasterio.windows import Window
 from geoseg.errors import GeosegError, RasterError
 from geoseg.geo.grid import PIXEL_SPACE_TAG, Grid
 from geoseg.geo.ground import ground_areas
-from geoseg.geo.legend import IGNORE, Legend
+from geoseg.geo.legend import IGNORE, Legend, LegendClass
 from geoseg.geo.output import check_output
 from geoseg.geo.raster import open_raster
+from geoseg.geo.style.document import Style
+from geoseg.geo.style.vectors import Look, category_style
 from geoseg.geo.vector import VECTOR_SUFFIXES, write_layer
 from geoseg.geo.windows import row_bands
 from geoseg.maps.confidence import mean_confidence
@@ -95,7 +97,8 @@ def polygonize(classes: str | Path, *, out: str | Path, simplify: float = 0.0,
             frame["confidence"] = mean_confidence(patches, chances, part(progress, 0.5, 0.8))
     progress(0.8, "writing polygons")
     write_layer(frame, out, layer=LAYER, metadata={
-        **legend.tags(), **({} if grid.is_georeferenced else PIXEL_SPACE_TAG)})
+        **legend.tags(), **({} if grid.is_georeferenced else PIXEL_SPACE_TAG)},
+        style=_style([legend.classes[value] for value in sorted(set(wanted))]))
     progress(1.0, "polygons written")
     return out
 
@@ -112,6 +115,11 @@ def class_map_legend(dataset: DatasetReader) -> Legend:
         raise RasterError(dataset.name, "is not a class map", "Give the output of classify; "
                           "probabilities become a class map with classify")
     return legend
+
+
+def _style(classes: Sequence[LegendClass]) -> Style:
+    return category_style("class", [(item.name, item.name, item.color) for item in classes],
+                          Look("polygon"))
 
 
 def _check_proba(chances: DatasetReader, proba: str | Path, legend: Legend, grid: Grid,

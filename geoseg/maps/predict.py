@@ -26,7 +26,13 @@ from geoseg.geo.windows import Tiling
 from geoseg.geo.writing import RASTER_SUFFIXES, WriteWindow, raster_writer
 from geoseg.learn.model import STRIDE, Model, Precision, activate
 from geoseg.learn.scaling import scale
-from geoseg.maps.probabilities import encode, storage, threshold_tags
+from geoseg.maps.probabilities import (
+    encode,
+    probability_style,
+    storage,
+    threshold_tags,
+    uncertainty_style,
+)
 from geoseg.maps.suitability import check_image
 from geoseg.maps.tta import d4_logits
 from geoseg.progress import Progress, silent
@@ -86,9 +92,11 @@ def predict(model: Model | str | Path, image: str | Path, *, out: str | Path,
         legend = model.card.legend
         write = stack.enter_context(raster_writer(
             path, grid, count=len(legend), legend=legend, band_names=legend.names,
-            tags=threshold_tags(model.card.thresholds), **storage(dtype)))
+            tags=threshold_tags(model.card.thresholds), style=probability_style(legend),
+            **storage(dtype)))
         write_entropy = None if entropy_path is None else stack.enter_context(raster_writer(
-            entropy_path, grid, count=1, band_names=["entropy"], **storage("uint8")))
+            entropy_path, grid, count=1, band_names=["entropy"], style=uncertainty_style(),
+            **storage("uint8")))
         sink = _Sink(write, write_entropy, dtype, overlapping=legend.overlapping)
         _predict_rows(model, image, grid, plan, precision, sink, progress)
     return path

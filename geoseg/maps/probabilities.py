@@ -16,6 +16,8 @@ from rasterio.windows import Window
 from geoseg.errors import RasterError
 from geoseg.geo.legend import Legend
 from geoseg.geo.raster import read
+from geoseg.geo.style.document import Style
+from geoseg.geo.style.rasters import HEAT, VIRIDIS, ramp_style
 
 STEPS = 254
 """Largest stored value of a uint8 probability."""
@@ -83,3 +85,13 @@ def threshold_tags(thresholds: dict[str, float]) -> dict[str, str]:
 def stored_thresholds(dataset: DatasetReader) -> dict[str, float]:
     """Return the thresholds, by class name, that a probability raster carries; may be empty."""
     return dict(json.loads(dataset.tags().get(_THRESHOLDS_TAG, "{}")))
+
+
+def probability_style(legend: Legend) -> Style:
+    """Return the QGIS style of a probability raster: the first class that is no background."""
+    return ramp_style(1 if legend.overlapping or len(legend) == 1 else 2, VIRIDIS)
+
+
+def uncertainty_style() -> Style:
+    """Return the QGIS style of an uncertainty raster: the less sure, the darker."""
+    return ramp_style(1, HEAT)

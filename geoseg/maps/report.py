@@ -21,8 +21,6 @@ from geoseg.learn.card import ModelCard
 from geoseg.learn.metrics import Tally
 from geoseg.learn.scores import Scores, decimals
 from geoseg.maps.charts import (
-    SPLIT_COLORS,
-    SPLIT_NAMES,
     SceneChips,
     learning_chart,
     precision_recall_chart,
@@ -30,7 +28,7 @@ from geoseg.maps.charts import (
     split_chart,
 )
 from geoseg.maps.wording import caveats, class_sentence, percent, summary
-from geoseg.samples.plan import ChipPlan
+from geoseg.samples.plan import SPLIT_COLORS, SPLIT_NAMES, ChipPlan
 
 if TYPE_CHECKING:
     import geopandas as gpd

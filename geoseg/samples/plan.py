@@ -16,6 +16,7 @@ from geoseg.geo.grid import Grid
 from geoseg.geo.ground import ground_areas
 from geoseg.geo.legend import Legend
 from geoseg.geo.raster import open_raster
+from geoseg.geo.style.vectors import Look, category_style
 from geoseg.geo.vector import layers, read_layer, write_layer
 from geoseg.samples.world import World
 
@@ -24,12 +25,20 @@ if TYPE_CHECKING:
 
 SPLITS = ("train", "val", "test")
 """The three parts of a plan; their order is that of `ChipsRecipe.split`."""
+SPLIT_NAMES = {"train": "training", "val": "validation", "test": "test"}
+"""The splits in words."""
+SPLIT_COLORS = {"train": "#4477aa", "val": "#ccbb44", "test": "#ee6677"}
+"""Colours of the splits, told apart with any colour vision (Tol 2021, bright scheme)."""
 
 _FORMAT = 1
 _LAYER = "chips"
 _TAG = "GEOSEG_CHIPS"
 _WINDOW = ("col", "row", "width", "height")
 _AGAIN = "Plan again with plan-chips"
+_STYLE = category_style(
+    "split", [(split, SPLIT_NAMES[split], SPLIT_COLORS[split]) for split in SPLITS],
+    # The image shall show through.
+    Look("polygon", opacity=0.15, outline=0.5, bright_outline=True))
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +127,7 @@ class ChipPlan:
                  "georeferenced": self.georeferenced, "legend": self.legend.to_dict(),
                  "folder": folder.as_posix()}
         write_layer(frame, path, layer=_LAYER,
-                    metadata={_TAG: json.dumps(facts, ensure_ascii=False)})
+                    metadata={_TAG: json.dumps(facts, ensure_ascii=False)}, style=_STYLE)
         return replace(self, path=path)
 
     @classmethod

@@ -13,6 +13,8 @@ from shapely.geometry.base import BaseGeometry
 
 from geoseg.errors import RecipeError, SourceError
 from geoseg.geo.output import check_output
+from geoseg.geo.style.document import Style
+from geoseg.geo.style.vectors import Look, Shape, category_style
 from geoseg.geo.vector import write_layers
 from geoseg.progress import Progress, part, silent
 from geoseg.recipe import Recipe
@@ -35,6 +37,7 @@ _EXTRA_KEYS = (*WIDTH_KEYS, "width", "lanes", "name")
 _RESERVED = ("osm_type", "osm_id", "class", "geometry", "geom", "fid")
 _REQUEST_KM2 = 500.0
 _LAYERS = ("points", "lines", "polygons")
+_SHAPES: dict[str, Shape] = {"points": "point", "lines": "line", "polygons": "polygon"}
 
 _log = logging.getLogger("geoseg")
 
@@ -101,7 +104,8 @@ def fetch_osm(aoi: str | Path, recipe: Recipe | str | Path, *, out: str | Path,
     progress(0.95, "writing")
     notes = {"attribution": ATTRIBUTION, "source": source, "recipe": recipe.name,
              "date": datetime.now(UTC).date().isoformat()}
-    write_layers(_by_kind(table, keys), out, metadata=notes)
+    frames = _by_kind(table, keys)
+    write_layers(frames, out, metadata=notes, styles=_styles(frames, recipe))
     _log.info("%s: %d features, %s", out.name, len(table), ATTRIBUTION)
     progress(1.0, "done")
     return out
@@ -174,6 +178,14 @@ def _by_kind(table: gpd.GeoDataFrame, keys: tuple[str, ...]) -> dict[str, gpd.Ge
             chosen[_LAYERS[dimension]] = gpd.GeoDataFrame(
                 {**plain, **tags}, geometry=_to_multi(shapes[here], dimension), crs="EPSG:4326")
     return chosen
+
+
+def _styles(frames: dict[str, gpd.GeoDataFrame], recipe: Recipe) -> dict[str, Style]:
+    """Return the style of each layer: the classes that it shows, in recipe order."""
+    return {layer: category_style(
+        "class", [(item.name, item.name, item.color) for item in recipe.legend
+                  if (frame["class"] == item.name).any()], Look(_SHAPES[layer]))
+        for layer, frame in frames.items()}
 
 
 def _to_multi(shapes: np.ndarray, dimension: int) -> np.ndarray:

@@ -245,7 +245,7 @@ def test_small_patches_are_merged_without_holes(tmp_path: Path) -> None:
     assert frame["area_m2"].min() >= 2000
     assert frame["area_m2"].sum() == pytest.approx((values != IGNORE).sum() * 100)
     assert_sound(np.asarray(frame.geometry.values))
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["c.qml", "c.tif", "p.gpkg"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["c.qml", "c.tif", "p.gpkg", "p.qml"]
 
 
 @pytest.mark.parametrize("suffix", [".gpkg", ".fgb", ".geojson", ".parquet"])

@@ -12,6 +12,7 @@ import pyogrio
 import pytest
 
 from geoseg.errors import Cancelled, OutputError, SourceError
+from geoseg.geo.vector import layers
 from geoseg.sources import overpass as client
 from geoseg.sources.osm import fetch_osm
 from tests.sources.overpass_server import Reply, answer, node, overpass, town, way
@@ -37,7 +38,7 @@ def test_features_get_their_class_layer_and_columns(tmp_path):
     with overpass(answer(*town())) as server:
         out = fetch(server, tmp_path)
     assert server.paths == ["/api/interpreter"]
-    assert sorted(layer for layer, _ in pyogrio.list_layers(out)) == ["lines", "polygons"]
+    assert sorted(layers(out)) == ["lines", "polygons"]
     areas, lines = rows(out, "polygons"), rows(out, "lines")
     assert areas["class"].to_dict() == {"100": "building", "200": "water"}
     assert areas["osm_type"].to_dict() == {"100": "way", "200": "relation"}

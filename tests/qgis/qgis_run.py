@@ -55,7 +55,7 @@ class Qgis:
             variables: Environment variables on top, strings by name; None removes one.
         """
         self.folder = Path(folder)
-        self._plugins = Path(plugins)
+        self.plugins = Path(plugins)
         self._variables = dict(variables or {})
         for name in ("home", "runtime"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
@@ -74,7 +74,7 @@ class Qgis:
         variables.update({
             "PATH": SYSTEM_PATH, "HOME": str(self.folder / "home"), "LC_ALL": "C.UTF-8",
             "XDG_RUNTIME_DIR": str(self.folder / "runtime"), "QT_QPA_PLATFORM": "offscreen",
-            "QGIS_CUSTOM_CONFIG_PATH": str(self.profiles), "QGIS_PLUGINPATH": str(self._plugins),
+            "QGIS_CUSTOM_CONFIG_PATH": str(self.profiles), "QGIS_PLUGINPATH": str(self.plugins),
         })
         variables.update({key: value for key, value in self._variables.items() if value})
         return {key: value for key, value in variables.items()

@@ -33,10 +33,10 @@ LAYER = "coastline"
 
 _MOST_SMOOTHING = 10.0
 _STYLE = range_style("confidence", [
-    (0.0, 0.25, "0 to 0.25: vague", "#d7191c"), (0.25, 0.5, "0.25 to 0.5", "#fdae61"),
-    (0.5, 0.75, "0.5 to 0.75", "#abd9e9"), (0.75, 1.0, "0.75 to 1: sharp", "#2c7bb6")],
-    Look("line", width=1.2, casing=0.3))
-"""Red for doubt, blue for certainty, told apart with any colour vision (ColorBrewer RdYlBu)."""
+    (0.0, 0.25, "0 to 0.25: vague", "#d7191c"), (0.25, 0.5, "0.25 to 0.5", "#f28e2b"),
+    (0.5, 0.75, "0.5 to 0.75", "#2f86c8"), (0.75, 1.0, "0.75 to 1: sharp", "#08306b")],
+    Look("line", width=1.2, casing=0.25))
+"""From red for doubt to dark blue, told apart with any colour vision; white shows beside all."""
 
 
 def trace_coastline(proba: str | Path, *, water: str | Sequence[str], out: str | Path,

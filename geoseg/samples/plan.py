@@ -38,7 +38,7 @@ _AGAIN = "Plan again with plan-chips"
 _STYLE = category_style(
     "split", [(split, SPLIT_NAMES[split], SPLIT_COLORS[split]) for split in SPLITS],
     # The image shall show through.
-    Look("polygon", opacity=0.15, outline=0.5, bright_outline=True))
+    Look("polygon", opacity=0.2, outline=0.6, bright_outline=True))
 
 
 @dataclass(frozen=True, eq=False)

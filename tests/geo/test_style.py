@@ -106,6 +106,14 @@ def test_symbols_suit_the_shape_of_the_features(shape, number, kind):
     assert style.find("renderer-v2/symbols/symbol").get("type") == kind
 
 
+def test_later_entries_may_lie_on_top():
+    entries = [("a", "A", "#aa8855"), ("b", "B", "#3182bd")]
+    for in_order, levels in ((True, ["0", "1"]), (False, ["0", "0"])):
+        style = tree(category_style("class", entries, Look("polygon", in_order=in_order)))
+        assert style.find("renderer-v2").get("symbollevels") == str(int(in_order))
+        assert [layer.get("pass") for layer in style.iter("layer")] == levels
+
+
 def test_ranges_have_their_ends():
     style = tree(range_style("confidence", [(0, 0.5, "low", "#d7191c"), (0.5, 1, "high",
                                                                          "#2c7bb6")],

@@ -37,6 +37,8 @@ class Look:
     """Width in mm of the white border on both sides of a line."""
     size: float = 2.2
     """Diameter of points in mm."""
+    in_order: bool = False
+    """Whether features that overlap are drawn in the order of their entries; slower."""
 
 
 def category_style(field: str, entries: Sequence[tuple[str, str, str]], look: Look) -> Style:
@@ -81,14 +83,17 @@ def darker(color: str) -> str:
 
 def _renderer(kind: str, field: str, **attributes: str) -> ElementTree.Element:
     return ElementTree.Element("renderer-v2", {
-        "type": kind, "attr": field, "forceraster": "0", "symbollevels": "0",
-        "enableorderby": "0", **attributes})
+        "type": kind, "attr": field, "forceraster": "0", "enableorderby": "0", **attributes})
 
 
 def _style(renderer: ElementTree.Element, colors: Sequence[str], look: Look) -> Style:
+    renderer.set("symbollevels", "1" if look.in_order else "0")
     symbols = ElementTree.SubElement(renderer, "symbols")
     for number, color in enumerate(colors):
-        symbols.append(_symbol(str(number), color, look))
+        symbol = _symbol(str(number), color, look)
+        for layer in symbol.findall("layer") if look.in_order else []:
+            layer.set("pass", str(number))
+        symbols.append(symbol)
     shape = ElementTree.Element("layerGeometryType")
     shape.text = str(_SHAPES.index(look.shape))
     return Style.of("vector", renderer, shape)

@@ -186,7 +186,7 @@ def test_without_a_request_the_worker_ends(worker):
 @pytest.mark.parametrize("task", ["busy", "lost", "stubborn"])
 def test_when_the_caller_is_gone_the_whole_group_ends(worker, tmp_path, task):
     """Whether the task listens, only gives way when interrupted, or does neither."""
-    worker.ask(task)
+    worker.ask(task, patience=0.3)
     wait_until(lambda: len(members(worker.group)) == 3)
     worker.leave()
     wait_until(lambda: not members(worker.group))
@@ -203,4 +203,6 @@ def test_when_nobody_listens_the_task_stops(worker, tmp_path):
 
 
 def test_threads_that_linger_do_not_hold_the_worker(worker):
-    assert last(worker, "lingers")["event"] == "result"
+    worker.ask("lingers")
+    worker.hear_until("result")
+    wait_until(worker.has_ended)

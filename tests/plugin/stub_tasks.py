@@ -53,8 +53,9 @@ def unheard(params, progress):
 
 def lost(params, progress):
     """Go on for ever without ever reporting, but give way when interrupted."""
-    caller.PATIENCE = 0.3
+    caller.PATIENCE = params.get("patience", caller.PATIENCE)
     start_children()
+    progress(0.5, "busy")
     try:
         while True:
             time.sleep(0.02)

@@ -1,6 +1,6 @@
 """Stands in for the worker: speaks its protocol, and behaves as badly as a test asks.
 
-Writes its number, which is also that of its group, into the file named by STUB_GROUP.
+Writes the number of its process group into the file named by STUB_GROUP.
 """
 
 import ctypes
@@ -57,6 +57,7 @@ def children(params):
 def patient(params):
     tell("progress", fraction=0.1, text="waiting")
     if json.loads(sys.stdin.readline()) == {"cancel": True}:
+        Path(params["stopped"]).touch()
         tell("cancelled")
 
 
@@ -129,7 +130,7 @@ def hello(**changes):
 
 
 def main():
-    Path(os.environ["STUB_GROUP"]).write_text(str(os.getpid()))
+    Path(os.environ["STUB_GROUP"]).write_text(str(os.getpgrp()))
     beginning = os.environ.get("STUB_BEGIN")
     if beginning == "dies":
         sys.exit("no such module")

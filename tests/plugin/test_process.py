@@ -17,6 +17,7 @@ import qgis_plugin
 from qgis_plugin.exit_codes import explain
 from qgis_plugin.process import Limits, TaskCancelled, TaskFailed, run_task
 from qgis_plugin.surroundings import clean_environment
+from tests.plugin.engine import make_engine
 from tests.plugin.processes import Listener, after_a_step, assert_gone, members, wait_until
 
 STUB = Path(__file__).with_name("stub_worker.py")
@@ -76,11 +77,12 @@ def test_children_do_not_outlive_a_task_that_ended_well(group):
     assert run("children") == {}
 
 
-def test_cancelling_lets_the_task_stop_by_itself(group):
-    listener = Listener(after_a_step)
+def test_cancelling_lets_the_task_stop_by_itself(group, tmp_path):
+    listener, stopped = Listener(after_a_step), tmp_path / "stopped.txt"
     with pytest.raises(TaskCancelled):
-        run("patient", listener=listener)
+        run("patient", {"stopped": str(stopped)}, listener=listener)
     assert ("info", "Stopping…") in listener.logs
+    assert stopped.exists()
 
 
 @pytest.mark.parametrize("task", ["late", "upset", "exits"])
@@ -111,15 +113,25 @@ def test_a_deaf_task_is_killed_with_its_children(group):
     assert time.monotonic() - start > SHORT.grace
 
 
+def test_a_task_that_never_listens_is_interrupted_and_cleans_up(tmp_path):
+    """The real worker unwinds the task where it stands."""
+    with pytest.raises(TaskCancelled):
+        run("lost", worker=make_engine(tmp_path), listener=Listener(after_a_step),
+            limits=Limits(grace=0.5))
+    assert (tmp_path / "cleaned.txt").exists()
+    assert_gone(int((tmp_path / "group.txt").read_text()))
+
+
 def test_a_crash_in_native_code(group):
-    error = failure("segfault")
+    """It is noticed although children hold the output open."""
+    error = failure("segfault", limits=Limits(silence=10.0))
     assert error.kind == "crash"
     assert "crashed in native code (SIGSEGV)" in str(error)
     assert "about to fall" in error.details
 
 
 def test_a_killed_worker(group):
-    error = failure("killed")
+    error = failure("killed", limits=Limits(silence=10.0))
     assert error.kind == "crash"
     assert "memory ran out" in str(error)
 
@@ -292,6 +304,7 @@ HOST = """
 import sys
 sys.path.insert(0, {root!r})
 from qgis_plugin.process import run_task
+from tests.plugin.engine import make_engine
 from tests.plugin.processes import Listener
 run_task(sys.executable, {worker!r}, {task!r}, {{}}, listener=Listener())
 """
@@ -300,8 +313,6 @@ run_task(sys.executable, {worker!r}, {task!r}, {{}}, listener=Listener())
 @pytest.mark.parametrize("task", ["busy", "stubborn"])
 def test_a_killed_host_leaves_no_process(tmp_path, task):
     """The real worker notices that nobody is there, also when its task does not listen."""
-    from tests.plugin.engine import make_engine
-
     root = str(Path(qgis_plugin.__file__).parents[1])
     host = subprocess.Popen([sys.executable, "-c", HOST.format(
         root=root, worker=str(make_engine(tmp_path)), task=task)])

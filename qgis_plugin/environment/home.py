@@ -97,7 +97,7 @@ class EngineHome:
                 try:
                     return self._set_up(maker, base, backend, console)
                 except SetupFailed as failure:
-                    log.write(f"\n{failure}\n{failure.details}\n")
+                    log.write(f"\n{failure}\n")
                     raise
         except OSError as error:
             raise SetupFailed(f"{error.filename or self.root}: {error.strerror or error}",

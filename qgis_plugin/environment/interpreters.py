@@ -19,6 +19,7 @@ OLDEST, NEWEST = (3, 11), (3, 14)
 """The versions of Python for which every package of the lock has a wheel."""
 SUPPORTED = f"{'.'.join(map(str, OLDEST))} to {'.'.join(map(str, NEWEST))}"
 
+_EXAMPLE = r"C:\Python312\python.exe" if os.name == "nt" else "/usr/bin/python3.12"
 _PATIENCE = 30.0
 """Seconds within which an interpreter must have answered."""
 _MINORS = (12, 13, 11, 14)
@@ -64,7 +65,9 @@ def examine(python: Path) -> Interpreter:
             timeout=_PATIENCE, env=clean_environment(), encoding="utf-8", errors="replace",
             **_no_window())
         answer = json.loads(done.stdout)
-    except (OSError, subprocess.SubprocessError, ValueError) as error:
+        version = tuple(answer["version"])
+        return Interpreter(Path(answer["path"] or python), version, _flaw(version, answer))
+    except (OSError, subprocess.SubprocessError, ValueError, TypeError, KeyError) as error:
         raise SetupFailed(f"{python} is not a Python that can be started ({_reason(error)})",
                           f"Choose the program of a Python {SUPPORTED}, for example "
                           f"{_EXAMPLE}") from None
@@ -164,6 +167,3 @@ def _reason(error: Exception) -> str:
 
 def _no_window() -> dict[str, int]:
     return {"creationflags": subprocess.CREATE_NO_WINDOW} if sys.platform == "win32" else {}
-
-
-_EXAMPLE = r"C:\Python312\python.exe" if os.name == "nt" else "/usr/bin/python3.12"

@@ -70,8 +70,12 @@ class Maker:
         """Let the engine try the environment; return what it found."""
         part = self._part(start, 1.0)
         part.progress(0.0, "Trying the engine")
-        found = verify(python, self._worker, self._version, part, "Try again; if it happens again, "
-                       f"report it with {self._root / 'set-up.log'}")
+        try:
+            found = verify(python, self._worker, self._version, part, "Try again; if it happens "
+                           f"again, report it with {self._root / 'set-up.log'}")
+        except SetupFailed as failure:
+            self._console.note(failure.details)
+            raise
         self._console.note(found.get("text") or "The engine runs", "info")
         return found
 

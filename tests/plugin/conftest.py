@@ -11,13 +11,19 @@ from qgis_plugin.environment.installer import INSTALLER_LOCK
 
 
 @pytest.fixture(scope="session")
-def installers(tmp_path_factory):
-    """Fetch the installer once, and keep what is downloaded from test to test."""
+def downloads(tmp_path_factory):
+    """A folder with the installer of the engine's packages, fetched once."""
     folder = tmp_path_factory.mktemp("downloads")
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setenv("UV_CACHE_DIR", str(folder / "uv"))
-        subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--no-deps",
-                        "--require-hashes", "-r", INSTALLER_LOCK, "-d", folder], check=True)
-        monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
-        monkeypatch.setenv("PIP_NO_INDEX", "1")
+    subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--no-deps",
+                    "--require-hashes", "-r", INSTALLER_LOCK, "-d", folder], check=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def installers(downloads):
+    """Let set-ups take the installer from there, and keep what they download themselves."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("UV_CACHE_DIR", str(downloads / "uv"))
+        patch.setenv("PIP_FIND_LINKS", str(downloads))
+        patch.setenv("PIP_NO_INDEX", "1")
         yield

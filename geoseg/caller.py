@@ -26,10 +26,10 @@ TICK = 0.1
 """Seconds between two looks at the progress, so there are at most ten reports a second."""
 BEAT = 5.0
 """Seconds between two signs of life."""
-PATIENCE = 15.0
-"""Seconds from the end of the input until a task that goes on is interrupted where it stands."""
-LAST_CHANCE = 5.0
-"""Seconds from then until all processes of the group are killed."""
+PATIENCE = 1.0
+"""Seconds from the wish to stop until a task that has not noticed is interrupted where it is."""
+LAST_CHANCE = 20.0
+"""Seconds from the end of the input until all processes of the group are killed."""
 
 FINAL = ("result", "cancelled", "error")
 """Events of which one is the last word."""
@@ -50,7 +50,7 @@ class Caller:
         """Set when the caller cancels or is gone."""
         self._requests, self._events = requests, events
         self._lock = threading.Lock()
-        self._has_ended = self._is_gone = False
+        self._has_ended = self._is_gone = self._is_stopping = False
         self._latest: tuple[float, str] | None = None
         self._shown: tuple[float, str] | None = None
 
@@ -80,7 +80,18 @@ class Caller:
             Cancelled: The caller has cancelled, or is gone.
         """
         if self.wants_to_stop.is_set():
+            self._is_stopping = True
             raise Cancelled
+
+    def interrupt(self, *signal_and_frame: object) -> None:
+        """Unwind the task where it stands, unless it is doing so already; a signal handler.
+
+        Raises:
+            Cancelled: As `check`, in the main thread.
+        """
+        if not (self._is_stopping or self._has_ended):
+            self.wants_to_stop.set()
+            self.check()
 
     def request(self) -> tuple[str, dict[str, Any]]:
         """Wait for the request, and return the task's name and parameters.
@@ -105,18 +116,23 @@ class Caller:
         return task, params
 
     def keep_in_touch(self) -> None:
-        """From now on show progress, beat, and listen; in threads that end with the process."""
+        """From now on show progress, beat, listen and interrupt; in threads of their own."""
+        signal.signal(signal.SIGTERM, self.interrupt)
         for work in (self._report, self._listen):
             threading.Thread(target=work, daemon=True).start()
 
     def _report(self) -> None:
-        beaten = time.monotonic()
+        beaten, waited = time.monotonic(), 0.0
         while True:
             time.sleep(TICK)
             self.show_progress()
             if time.monotonic() - beaten >= BEAT:
                 beaten = time.monotonic()
                 self.tell("beat")
+            if self.wants_to_stop.is_set():
+                waited += TICK
+                if waited >= PATIENCE and not self._is_stopping:
+                    _signal_main_thread()
 
     def show_progress(self) -> None:
         """Tell the newest progress, if it was not told yet."""
@@ -131,8 +147,6 @@ class Caller:
                 self.wants_to_stop.set()
         self._is_gone = True
         self.wants_to_stop.set()
-        time.sleep(PATIENCE)
-        signal.raise_signal(signal.SIGTERM)
         time.sleep(LAST_CHANCE)
         self.end(1)
 
@@ -167,6 +181,14 @@ def _is_cancel(line: bytes) -> bool:
     except ValueError:
         return False
     return isinstance(message, dict) and message.get("cancel") is True
+
+
+def _signal_main_thread() -> None:
+    """Interrupt the main thread, also where it waits for something if the system can do that."""
+    if sys.platform == "win32":
+        signal.raise_signal(signal.SIGTERM)
+    else:
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
 
 
 def _kill_group() -> None:

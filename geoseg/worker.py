@@ -20,7 +20,6 @@ from __future__ import annotations
 import faulthandler
 import logging
 import os
-import signal
 import sys
 import traceback
 import warnings
@@ -28,8 +27,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
 if TYPE_CHECKING:
-    from types import FrameType
-
     from geoseg.caller import Caller
 
 OLDEST_PYTHON = (3, 11)
@@ -61,7 +58,6 @@ def serve(caller: Caller) -> int:
     task = "request"
     try:
         task, params = caller.request()
-        signal.signal(signal.SIGTERM, _interrupt)
         caller.keep_in_touch()
         _forward_logs(caller)
         data = _do(caller, task, params)
@@ -131,13 +127,6 @@ def _curable(task: str, error: BaseException) -> str | None:
 
 def _first_line(text: str) -> str:
     return text.strip().partition("\n")[0]
-
-
-def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
-    """Unwind the task where it stands, so that it takes back what is half made."""
-    from geoseg.errors import Cancelled
-
-    raise Cancelled
 
 
 def _private_streams() -> tuple[BinaryIO, BinaryIO]:

@@ -171,6 +171,17 @@ def test_cancelling_stops_the_task_at_its_next_report(worker, tmp_path):
     worker.kill()
 
 
+@pytest.mark.parametrize("task", ["lost", "waits", "slow_to_clean"])
+def test_a_task_that_does_not_report_is_interrupted_once(worker, tmp_path, task):
+    """Wherever it is, unless it is stopping already: what is half made is taken back in peace."""
+    worker.ask(task)
+    worker.hear_until("progress")
+    worker.write(b'{"cancel": true}')
+    assert worker.rest()[-1] == {"event": "cancelled"}
+    assert (tmp_path / "cleaned.txt").exists()
+    worker.kill()
+
+
 def test_cancelling_while_packages_are_imported_keeps_the_task_from_starting(worker):
     worker.ask("slow_import")
     worker.write(b'{"cancel": true}')
@@ -186,7 +197,7 @@ def test_without_a_request_the_worker_ends(worker):
 @pytest.mark.parametrize("task", ["busy", "lost", "stubborn"])
 def test_when_the_caller_is_gone_the_whole_group_ends(worker, tmp_path, task):
     """Whether the task listens, only gives way when interrupted, or does neither."""
-    worker.ask(task, patience=0.3)
+    worker.ask(task)
     wait_until(lambda: len(members(worker.group)) == 3)
     worker.leave()
     wait_until(lambda: not members(worker.group))

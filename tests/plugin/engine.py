@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -29,18 +30,23 @@ def make_engine(folder: Path) -> Path:
 
 
 class Worker:
-    """A running worker; use as a context manager."""
+    """A running worker; use as a context manager. It is killed when it runs for far too long."""
+
+    LIMIT = 180.0
 
     def __init__(self, script: Path, python: str | Path = sys.executable) -> None:
         self._process = subprocess.Popen(
             [python, "-I", "-X", "utf8", "-u", script], stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
         self.group = self._process.pid
+        self._watchdog = threading.Timer(self.LIMIT, self.kill)
+        self._watchdog.start()
 
     def __enter__(self) -> Worker:
         return self
 
     def __exit__(self, *error: object) -> None:
+        self._watchdog.cancel()
         self.kill()
         self._process.wait()
         for stream in (self._process.stdin, self._process.stdout, self._process.stderr):

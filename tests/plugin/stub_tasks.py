@@ -5,6 +5,7 @@ import math
 import os
 import subprocess
 import sys
+import threading
 import time
 import warnings
 from pathlib import Path
@@ -36,7 +37,7 @@ def busy(params, progress):
 
 def stubborn(params, progress):
     """Go on for ever, whatever happens."""
-    caller.PATIENCE = caller.LAST_CHANCE = 0.3
+    caller.LAST_CHANCE = 1.5
     start_children()
     while True:
         try:
@@ -52,14 +53,33 @@ def unheard(params, progress):
 
 
 def lost(params, progress):
-    """Go on for ever without ever reporting, but give way when interrupted."""
-    caller.PATIENCE = params.get("patience", caller.PATIENCE)
+    """Go on for ever and report only once; take back what is half made when interrupted."""
     start_children()
     progress(0.5, "busy")
     try:
         while True:
+            sum(range(1000))
+    finally:
+        (HERE / "cleaned.txt").touch()
+
+
+def waits(params, progress):
+    """Wait for ever for another thread."""
+    progress(0.5, "busy")
+    try:
+        threading.Event().wait()
+    finally:
+        (HERE / "cleaned.txt").touch()
+
+
+def slow_to_clean(params, progress):
+    """Need longer for taking back than the worker is patient."""
+    try:
+        while True:
+            progress(0.5, "busy")
             time.sleep(0.02)
     finally:
+        time.sleep(2.5)
         (HERE / "cleaned.txt").touch()
 
 
@@ -133,8 +153,6 @@ def slow_beats(params, progress):
 
 def lingers(params, progress):
     """Leave a thread that would keep Python from ending."""
-    import threading
-
     threading.Thread(target=time.sleep, args=(60,)).start()
     return {}
 

@@ -113,11 +113,20 @@ def test_a_deaf_task_is_killed_with_its_children(group):
     assert time.monotonic() - start > SHORT.grace
 
 
-def test_a_task_that_never_listens_is_interrupted_and_cleans_up(tmp_path):
+@pytest.mark.parametrize("task", ["lost", "waits"])
+def test_a_task_that_does_not_report_stops_and_cleans_up(tmp_path, task):
     """The real worker unwinds the task where it stands."""
     with pytest.raises(TaskCancelled):
-        run("lost", worker=make_engine(tmp_path), listener=Listener(after_a_step),
-            limits=Limits(grace=0.5))
+        run(task, worker=make_engine(tmp_path), listener=Listener(after_a_step))
+    assert (tmp_path / "cleaned.txt").exists()
+
+
+def test_a_task_that_is_left_in_the_lurch_can_clean_up(tmp_path):
+    """When the listener breaks, the task is asked to stop as if it had been cancelled."""
+    listener = Listener()
+    listener.progress = lambda fraction, text: 1 / 0
+    with pytest.raises(ZeroDivisionError):
+        run("busy", worker=make_engine(tmp_path), listener=listener)
     assert (tmp_path / "cleaned.txt").exists()
     assert_gone(int((tmp_path / "group.txt").read_text()))
 

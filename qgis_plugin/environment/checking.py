@@ -24,12 +24,11 @@ def check_interpreter(python: str | Path, worker: str | Path, version: str | Non
     found = examine(Path(python))
     if found.flaw:
         raise SetupFailed(f"{python} {found.flaw}", f"Choose a Python {SUPPORTED}")
-    return verify(Path(python), worker, version, listener,
-                  "Install the engine's packages there, or use \"Set up engine\"")
+    return verify(Path(python), worker, version, listener)
 
 
-def verify(python: Path, worker: str | Path, version: str | None, listener: Any,
-           cure: str) -> dict[str, Any]:
+def verify(python: Path, worker: str | Path, version: str | None,
+           listener: Any) -> dict[str, Any]:
     """Let the engine make a tiny prediction in an interpreter; return what it found.
 
     Raises:
@@ -41,5 +40,6 @@ def verify(python: Path, worker: str | Path, version: str | None, listener: Any,
     except TaskCancelled:
         raise SetupCancelled from None
     except TaskFailed as failure:
-        raise SetupFailed(f"The engine does not run in {python}: {str(failure).rstrip('.')}", cure,
-                          failure.details) from None
+        # What the engine says ends with what to do about it.
+        raise SetupFailed(f"The engine does not run in {python}: {str(failure).rstrip('.')}",
+                          details=failure.details) from None

@@ -8,15 +8,16 @@ class SetupFailed(Exception):
 
     Args:
         finding: What was found, as a sentence without its full stop.
-        cure: What the user can do about it, as a sentence without its full stop.
+        cure: What the user can do about it, as a sentence without its full stop; empty if the
+            finding says it already.
         details: The last lines that the installers said; empty if they said nothing.
     """
 
-    def __init__(self, finding: str, cure: str, details: str = "") -> None:
+    def __init__(self, finding: str, cure: str = "", details: str = "") -> None:
         self.finding = finding
         self.cure = cure
         self.details = details
-        super().__init__(f"{finding}. {cure}.")
+        super().__init__(f"{finding}. {cure}." if cure else f"{finding}.")
 
 
 class SetupCancelled(Exception):

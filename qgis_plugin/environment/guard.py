@@ -32,7 +32,8 @@ def _watch() -> None:
     if os.name == "nt":
         tool = Path(os.environ.get("SYSTEMROOT", r"C:\Windows"), "System32", "taskkill.exe")
         # A program of Windows by its full path, and a number.
-        subprocess.run([str(tool), "/T", "/F", "/PID", str(os.getpid())])  # nosec B603
+        subprocess.run(  # nosec B603
+            [str(tool), "/T", "/F", "/PID", str(os.getpid())])
     else:
         os.killpg(os.getpgid(0), signal.SIGKILL)
 

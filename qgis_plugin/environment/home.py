@@ -54,7 +54,8 @@ class EngineHome:
         fitting = []
         for folder in self._environments():
             facts = stamp.read(folder)
-            if (facts and facts["lock"] == self.lock.digest and backend in (None, facts["backend"])
+            if (facts and facts.get("lock") == self.lock.digest
+                    and backend in (None, facts["backend"])
                     and stamp.is_whole(folder, facts)):
                 fitting.append((facts["made"], stamp.interpreter(folder)))
         return max(fitting)[1] if fitting else None
@@ -91,7 +92,7 @@ class EngineHome:
             self.root.mkdir(parents=True, exist_ok=True)
             with alone(self.root / "set-up.busy", listener), \
                     self.log.open("w", encoding="utf-8") as log:
-                variables = installer_variables(self._downloads, proxy)
+                variables = installer_variables(self._downloads, self._temporary, proxy)
                 console = Console(log, listener, variables, self.root)
                 maker = Maker(self.root, self.lock, backend, worker, version, console)
                 try:
@@ -99,6 +100,8 @@ class EngineHome:
                 except SetupFailed as failure:
                     log.write(f"\n{failure}\n")
                     raise
+                finally:
+                    shutil.rmtree(self._temporary, ignore_errors=True)
         except OSError as error:
             raise SetupFailed(f"{error.filename or self.root}: {error.strerror or error}",
                               "Check that the disk is not full and that you may write there, or "
@@ -107,6 +110,7 @@ class EngineHome:
     def _set_up(self, maker: Maker, base: Interpreter | None, backend: str,
                 console: Console) -> Path:
         maker.tidy()
+        self._temporary.mkdir()
         python = self.python(backend)
         if python and base and self.facts(python)["python"] != base.minor:
             python = None
@@ -125,6 +129,10 @@ class EngineHome:
         shutil.rmtree(self._downloads, ignore_errors=True)
         console.listener.progress(1.0, "The engine is ready")
         return python
+
+    @property
+    def _temporary(self) -> Path:
+        return self.root / f"temporary{NEW}"
 
     @property
     def _downloads(self) -> Path:

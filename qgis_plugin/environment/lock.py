@@ -18,7 +18,7 @@ class Lock:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = Path(path)
+        self.path = Path(path).absolute()
 
     @property
     def digest(self) -> str:

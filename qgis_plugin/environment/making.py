@@ -71,8 +71,7 @@ class Maker:
         part = self._part(start, 1.0)
         part.progress(0.0, "Trying the engine")
         try:
-            found = verify(python, self._worker, self._version, part, "Try again; if it happens "
-                           f"again, report it with {self._root / 'set-up.log'}")
+            found = verify(python, self._worker, self._version, part)
         except SetupFailed as failure:
             self._console.note(failure.details)
             raise

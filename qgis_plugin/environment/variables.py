@@ -21,16 +21,18 @@ _MISLEADING = ("UV_BREAK_SYSTEM_PACKAGES", "UV_CONSTRAINT", "UV_EXCLUDE", "UV_EX
 """What would lead uv to another place or to other packages than those of the lock."""
 
 _SYSTEM_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
-                   "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem")
-"""Where Linux and macOS keep the certificates that are trusted, companies' own among them."""
+                   "/etc/ssl/ca-bundle.pem")
+"""Where Linux keeps the certificates that are trusted, companies' own among them."""
 
 
-def installer_variables(cache: Path, proxy: str | None = None,
+def installer_variables(cache: Path, temporary: Path, proxy: str | None = None,
                         variables: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the variables for pip and uv.
 
     Args:
         cache: Folder for what they download, unless the variables name another one.
+        temporary: Folder for files that are needed for a moment; pip needs gigabytes there, and
+            that of the system may lie in memory.
         proxy: Address of the proxy, for when the variables name none.
         variables: Those of this process by default.
     """
@@ -41,15 +43,22 @@ def installer_variables(cache: Path, proxy: str | None = None,
     _leave_out_certificates_of_osgeo4w(clean, given.get("OSGEO4W_ROOT"))
     if proxy and not any(name.upper() in ("HTTPS_PROXY", "ALL_PROXY") for name in given):
         clean.update(HTTPS_PROXY=proxy, HTTP_PROXY=proxy)
-    # pip takes the certificates of the system only in its newer versions.
-    bundle = next((path for path in _SYSTEM_BUNDLES if Path(path).exists()), None)
-    if bundle and sys.platform != "win32":
-        clean.setdefault("PIP_CERT", bundle)
+    _name_certificates(clean)
     clean.setdefault("UV_CACHE_DIR", str(cache / "uv"))
     clean.setdefault("PIP_CACHE_DIR", str(cache / "pip"))
+    clean.update(dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temporary)))
     clean.update(UV_SYSTEM_CERTS="1", NO_COLOR="1", PIP_NO_INPUT="1", PIP_PROGRESS_BAR="off",
                  PIP_DISABLE_PIP_VERSION_CHECK="1")
     return clean
+
+
+def _name_certificates(variables: dict[str, str]) -> None:
+    """Name the certificates for pip, which knows those of the system only in newer versions."""
+    named = variables.get("REQUESTS_CA_BUNDLE") or variables.get("SSL_CERT_FILE")
+    if not named and sys.platform.startswith("linux"):
+        named = next((path for path in _SYSTEM_BUNDLES if Path(path).exists()), None)
+    if named:
+        variables.setdefault("PIP_CERT", named)
 
 
 def _leave_out_certificates_of_osgeo4w(variables: dict[str, str], root: str | None) -> None:

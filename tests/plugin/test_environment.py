@@ -14,7 +14,9 @@ from pathlib import Path
 
 import pytest
 
+import geoseg
 from qgis_plugin.environment import EngineHome, SetupCancelled, SetupFailed, stamp
+from qgis_plugin.environment.home import LOCK
 from tests.plugin.processes import Listener, wait_until
 from tests.plugin.small_engine import ROOT, cancelling_at, entries, home, names, set_up
 
@@ -145,7 +147,7 @@ def test_a_killed_set_up_leaves_no_process_and_the_next_one_works(tmp_path):
     wait_until(lambda: engine.log.exists() and "-m pip" in engine.log.read_text("utf-8"))
     process.kill()
     process.wait()
-    assert any(name.endswith(".new") for name in names(engine))
+    assert [name for name in names(engine) if name.startswith("env") and name.endswith(".new")]
     wait_until(lambda: not running_in(engine.root))
     assert engine.python() is None
     assert "certifi" in packages(set_up(engine, tmp_path))
@@ -200,6 +202,24 @@ def test_pip_steps_in_where_uv_cannot(tmp_path, monkeypatch):
     engine, listener = home(tmp_path, "certifi"), Listener()
     assert "certifi" in packages(set_up(engine, tmp_path, listener))
     assert any(level == "warning" and "trying pip" in text for level, text in listener.logs)
+
+
+@pytest.mark.slow
+def test_the_real_engine_is_set_up_and_works(tmp_path, monkeypatch):
+    """With all its packages, which uv has at hand since it made the checkout's environment."""
+    monkeypatch.delenv("UV_CACHE_DIR")
+    uv = subprocess.check_output([sys.executable, "-m", "uv", "cache", "dir"], text=True).strip()
+    monkeypatch.setenv("UV_CACHE_DIR", uv)
+    engine = EngineHome(tmp_path / "home")
+    try:
+        python = set_up(engine, tmp_path, worker=ROOT / "geoseg" / "worker.py",
+                        version=geoseg.__version__)
+        assert python == engine.python()
+        versions = engine.facts(python)["found"]["versions"]
+        for name in ("rasterio", "torch"):
+            assert f"\n{name}=={versions[name].partition('+')[0]}" in LOCK.read_text("utf-8")
+    finally:
+        shutil.rmtree(engine.root)
 
 
 def running_in(folder: Path) -> list[str]:

@@ -88,7 +88,7 @@ def test_a_command_ends_when_its_caller_is_killed(tmp_path):
 
 
 def test_installers_follow_the_administrator_and_nobody_else(tmp_path):
-    found = installer_variables(tmp_path, variables={
+    found = installer_variables(tmp_path, tmp_path, variables={
         "PATH": "/usr/bin", "HTTPS_PROXY": "http://proxy:3128", "PIP_INDEX_URL": "https://a.example",
         "PIP_USER": "1", "PIP_TARGET": "/elsewhere", "UV_SYSTEM_PYTHON": "1", "PYTHONPATH": "/x",
         "UV_DEFAULT_INDEX": "https://a.example", "UV_NO_VERIFY_HASHES": "1", "VIRTUAL_ENV": "/y"},
@@ -104,9 +104,9 @@ def test_installers_follow_the_administrator_and_nobody_else(tmp_path):
 
 
 def test_the_proxy_of_qgis_is_used_where_the_system_names_none(tmp_path):
-    found = installer_variables(tmp_path, "http://proxy:3128", {"PATH": "/usr/bin"})
+    found = installer_variables(tmp_path, tmp_path, "http://proxy:3128", {"PATH": "/usr/bin"})
     assert found["HTTPS_PROXY"] == found["HTTP_PROXY"] == "http://proxy:3128"
-    assert "HTTPS_PROXY" not in installer_variables(tmp_path, None, {"PATH": "/usr/bin"})
+    assert "HTTPS_PROXY" not in installer_variables(tmp_path, tmp_path, None, {"PATH": "/usr/bin"})
 
 
 def test_certificates_of_osgeo4w_do_not_hide_those_of_the_system(tmp_path):
@@ -115,10 +115,10 @@ def test_certificates_of_osgeo4w_do_not_hide_those_of_the_system(tmp_path):
     for path in (bundle, mine):
         path.touch()
     root = str(tmp_path / "osgeo4w")
-    found = installer_variables(tmp_path, variables={
+    found = installer_variables(tmp_path, tmp_path, variables={
         "OSGEO4W_ROOT": root, "SSL_CERT_FILE": str(bundle), "REQUESTS_CA_BUNDLE": str(mine)})
     assert "SSL_CERT_FILE" not in found
-    assert found["REQUESTS_CA_BUNDLE"] == str(mine)
+    assert found["REQUESTS_CA_BUNDLE"] == found["PIP_CERT"] == str(mine)
 
 
 def test_downloads_are_weighed_by_their_size_and_never_run_backwards():

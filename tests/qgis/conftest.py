@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from qgis.core import QgsApplication
+from qgis.core import QgsApplication, QgsLayerTreeModel, QgsProject
+from qgis.gui import QgsLayerTreeView
 from qgis_run import PLUGIN, Qgis
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,6 +41,16 @@ def plugin_package(plugins):
     """Give the plugin's package, imported as QGIS imports it."""
     sys.path.insert(0, str(plugins))
     return importlib.import_module(PLUGIN)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def whole_iface(qgis_iface):
+    """Give pytest-qgis' stand-in for the desktop a real layer tree, on which later QGIS insists."""
+    view = QgsLayerTreeView()
+    view.setModel(QgsLayerTreeModel(QgsProject.instance().layerTreeRoot()))
+    qgis_iface.layerTreeView = lambda: view
+    yield qgis_iface
+    view.setModel(None)
 
 
 @pytest.fixture(scope="session")

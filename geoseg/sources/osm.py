@@ -182,9 +182,11 @@ def _by_kind(table: gpd.GeoDataFrame, keys: tuple[str, ...]) -> dict[str, gpd.Ge
 
 def _styles(frames: dict[str, gpd.GeoDataFrame], recipe: Recipe) -> dict[str, Style]:
     """Return the style of each layer: the classes that it shows, in recipe order."""
-    return {layer: category_style(
-        "class", [(item.name, item.name, item.color) for item in recipe.legend
-                  if (frame["class"] == item.name).any()], Look(_SHAPES[layer], in_order=True))
+    return {
+        layer: category_style("class", [(item.name, item.name, item.color)
+                                        for item in recipe.legend
+                                        if (frame["class"] == item.name).any()],
+                              Look(_SHAPES[layer]))
         for layer, frame in frames.items()}
 
 

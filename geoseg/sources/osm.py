@@ -186,7 +186,7 @@ def _styles(frames: dict[str, gpd.GeoDataFrame], recipe: Recipe) -> dict[str, St
         layer: category_style("class", [(item.name, item.name, item.color)
                                         for item in recipe.legend
                                         if (frame["class"] == item.name).any()],
-                              Look(_SHAPES[layer]))
+                              Look(_SHAPES[layer], in_order=True))
         for layer, frame in frames.items()}
 
 

@@ -43,6 +43,13 @@ class Outcome(NamedTuple):
         """Its last lines, for the details of a message."""
         return "\n".join(self.output.splitlines()[-20:])
 
+    @property
+    def last_words(self) -> str:
+        """The line in which it says why it failed, as far as one can tell."""
+        lines = [line.strip().rstrip(".") for line in self.output.splitlines() if line.strip()]
+        complaints = [line for line in lines if line.lower().startswith("error")]
+        return (complaints or lines or [f"exit code {self.code}"])[-1]
+
 
 class Console:
     """Where the commands of one set-up run.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import sys
 from pathlib import Path
 from typing import NoReturn
 
@@ -47,8 +48,10 @@ def check_space(folder: Path, lock: Lock, backend: str) -> None:
     """
     if not lock.pytorch():
         return
-    # The libraries for NVIDIA's cards weigh three times as much as everything else together.
-    needed = 7 if backend.startswith(("cu", "rocm")) else 2
+    # The libraries for graphics cards weigh three times as much as everything else together; on
+    # Linux the default brings them along.
+    heavy = backend.startswith(("cu", "rocm")) or (backend == DEFAULT and sys.platform == "linux")
+    needed = 7 if heavy else 2
     free = shutil.disk_usage(folder).free / _GIGABYTE
     if free < needed:
         raise SetupFailed(f"Only {free:.1f} GB are free in {folder}, and the engine needs "
@@ -161,6 +164,7 @@ class Installer:
                            f"{why}. Taking the default one in its place, which fits most "
                            "computers but may be larger or may not use the graphics card",
                            "warning")
+        check_space(self._folder, lock, DEFAULT)
         return False
 
     def _run(self, *command: str | Path, part: Part | None = None) -> Outcome:
@@ -175,8 +179,9 @@ class Installer:
         why = explain(outcome.output, folder=str(self._folder.parent), python=str(self._base.path))
         if why:
             raise SetupFailed(why.finding, why.cure, outcome.tail)
-        raise SetupFailed(f"An installer failed (exit code {outcome.code})", "Look at the last "
-                          "lines of its log, and try again", outcome.tail)
+        raise SetupFailed(f"An installer failed: {outcome.last_words}",
+                          f"Look into {self._folder.with_name('set-up.log')}, and try again",
+                          outcome.tail)
 
     def _file(self, name: str, text: str) -> Path:
         path = self._folder / name

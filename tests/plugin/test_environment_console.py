@@ -45,10 +45,13 @@ def test_a_command_is_heard_and_its_exit_code_told(log):
                   on_line=lines.append)
     assert outcome.code == 3
     assert not outcome.is_good
+    assert outcome.last_words in ("Größe", "oh")
     assert set(outcome.output.splitlines()) == set(lines) == {"Größe", "oh"}
     log.seek(0)
     assert "Größe" in log.read()
     assert run(log, "pass").is_good
+    assert run(log, "import sys; sys.exit(5)").last_words == "exit code 5"
+    assert run(log, "raise SystemExit('error: no\\nhint: yes')").last_words == "error: no"
     assert run(log, "import os; os.kill(os.getpid(), 9)").code == 128 + signal.SIGKILL
 
 

@@ -36,18 +36,21 @@ def refusing_proxy():
     server.server_close()
 
 
-def test_a_proxy_that_is_not_there(tmp_path, monkeypatch):
-    monkeypatch.setenv("PIP_RETRIES", "1")
-    for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
+@pytest.fixture
+def no_proxy(monkeypatch):
+    """No proxy so far, and a pip that asks the index, but gives up soon."""
+    for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "PIP_NO_INDEX"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PIP_RETRIES", "1")
+
+
+def test_a_proxy_that_is_not_there(no_proxy, tmp_path):
     found = fails(home(tmp_path, "certifi"), tmp_path, proxy=DEAD_PROXY)
     assert found.startswith("The proxy cannot be reached")
 
 
-def test_a_proxy_that_wants_a_password(tmp_path, monkeypatch, refusing_proxy):
-    monkeypatch.setenv("PIP_RETRIES", "1")
-    monkeypatch.setenv("HTTPS_PROXY", refusing_proxy)
-    found = fails(home(tmp_path, "certifi"), tmp_path)
+def test_a_proxy_that_wants_a_password(no_proxy, refusing_proxy, tmp_path):
+    found = fails(home(tmp_path, "certifi"), tmp_path, proxy=refusing_proxy)
     assert found.startswith("The proxy wants a user name and a password")
 
 

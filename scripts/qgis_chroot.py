@@ -76,7 +76,9 @@ def command(root: Path, arguments: Sequence[str], *, checkout: Path, read_only: 
     """
     order = json.dumps({"root": str(root), "arguments": list(arguments), "checkout": str(checkout),
                         "read_only": list(map(str, read_only)), "variables": dict(variables or {})})
-    return ["unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child",
+    # unshare ignores to be told to stop; killed with whoever started it, it takes all with it.
+    return ["setpriv", "--pdeathsig", "KILL",
+            "unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child",
             f"--mount-proc={root / 'proc'}", sys.executable, str(Path(__file__)), order]
 
 

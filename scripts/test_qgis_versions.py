@@ -14,6 +14,7 @@ import argparse
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -36,19 +37,23 @@ def main() -> int:
     own, for_pytest = _divide(sys.argv[1:])
     asked = parser.parse_args(own)
     engine = ensure_environment()
-    plugins = _unpacked_zip()
     verdicts = {}
-    for suite in asked.suites:
-        print(f"\n== {suite}", flush=True)
-        started = time.monotonic()
-        try:
-            root = build_chroot(suite, LOCK)
-        except ChrootError as error:
-            print(f"{error}.", file=sys.stderr)
-            verdicts[suite] = "NO CHROOT"
-            continue
-        if not asked.build_only:
-            passed = _test(root, engine, plugins, for_pytest) == 0
+    # Below the checkout, since the chroots see nothing else.
+    (ROOT / "build").mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="released-", dir=ROOT / "build") as folder:
+        shutil.unpack_archive(build(ROOT, Path(folder)), Path(folder) / "plugins")
+        for suite in asked.suites:
+            print(f"\n== {suite}", flush=True)
+            started = time.monotonic()
+            try:
+                root = build_chroot(suite, LOCK)
+            except ChrootError as error:
+                print(f"{error}.", file=sys.stderr)
+                verdicts[suite] = "NO CHROOT"
+                continue
+            if asked.build_only:
+                continue
+            passed = _test(root, engine, Path(folder) / "plugins", for_pytest) == 0
             verdicts[suite] = (f"{_version(root)}  {'passed' if passed else 'FAILED'} in "
                                f"{time.monotonic() - started:.0f} s")
     print()
@@ -60,14 +65,6 @@ def main() -> int:
 def _divide(arguments: list[str]) -> tuple[list[str], list[str]]:
     place = arguments.index("--") if "--" in arguments else len(arguments)
     return arguments[:place], arguments[place + 1:]
-
-
-def _unpacked_zip() -> Path:
-    """Build the zip and unpack it; return the folder that holds the plugin's folder."""
-    folder = ROOT / "build" / "released"
-    shutil.rmtree(folder, ignore_errors=True)
-    shutil.unpack_archive(build(ROOT, ROOT / "dist"), folder)
-    return folder
 
 
 def _test(root: Path, engine: Path, plugins: Path, arguments: list[str]) -> int:

@@ -2,8 +2,6 @@
 
 from qgis.core import QgsProcessingContext, QgsProcessingLayerPostProcessorInterface
 
-from .outputs import source_file
-
 _PLACE = "geoseg/place"
 _alive = {}
 """Post-processors by layer source: QGIS holds no reference to them, and without one they vanish."""
@@ -18,10 +16,8 @@ class _Arrange(QgsProcessingLayerPostProcessorInterface):
 
     def postProcessLayer(self, layer, context, feedback):
         """Do it; QGIS calls this in the main thread."""
-        style = source_file(self._source).with_suffix(".qml")
-        if style.is_file():
-            layer.loadNamedStyle(str(style))
-            layer.triggerRepaint()
+        layer.loadDefaultStyle()
+        layer.triggerRepaint()
         root = context.project().layerTreeRoot() if context.project() else None
         node = root.findLayer(layer.id()) if root else None
         if node is not None:

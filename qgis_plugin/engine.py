@@ -1,6 +1,7 @@
 """The engine as the algorithms see it: one call that runs a verb in a process of its own."""
 
 from qgis.core import QgsProcessingException
+from qgis.PyQt.QtCore import QCoreApplication, QThread
 
 from . import settings
 from .environment import EngineHome, SetupCancelled, SetupFailed
@@ -21,6 +22,11 @@ class Listener:
 
     def is_cancelled(self):
         """Return whether the user has pressed Cancel."""
+        # qgis_process runs algorithms in the main thread, and hears of an interrupt only through
+        # its events.
+        application = QCoreApplication.instance()
+        if application is not None and QThread.currentThread() == application.thread():
+            application.processEvents()
         return self._feedback.isCanceled()
 
     def progress(self, fraction, text=None):

@@ -4,8 +4,6 @@ Each function makes one `Output` or `Result`. An `Output` is chosen by the user 
 `Result` comes from the engine's answer.
 """
 
-from pathlib import Path
-
 from qgis.core import (
     QgsProcessing,
     QgsProcessingOutputFile,
@@ -139,7 +137,3 @@ def unsupported(output, values, context):
     fine, reason = output.definition.isSupportedOutputValue(chosen, context)
     return None if fine else reason
 
-
-def source_file(source):
-    """Return the file of a layer source such as `map.gpkg|layername=lines`."""
-    return Path(str(source).partition("|")[0])

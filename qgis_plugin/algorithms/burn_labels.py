@@ -23,7 +23,8 @@ class BurnLabels(Verb):
                             "Vector files (*.gpkg *.osm *.pbf)", optional=True),
             parameters.layers("SOURCES", "Further sources", ("sources", "layers"), "Vector layers "
                               "with a column <code>class</code> or OpenStreetMap tags, and "
-                              "land-cover rasters whose codes the recipe names.", optional=True),
+                              "land-cover rasters whose codes the recipe names. Example: an "
+                              "older land-cover map.", optional=True),
             *recipe_parameters(),
             parameters.features("FEATURES", "Features of one class", ("assign", "file"), "A layer, "
                                 "or its selected features, that all belong to one class. Example: "
@@ -31,9 +32,11 @@ class BurnLabels(Verb):
             parameters.string("FEATURES_CLASS", "Class of these features", ("assign", "class"),
                               "Its name in the recipe. Example: <code>building</code>"),
             parameters.extent("EXTENT", "Only inside", "within", "What lies outside is left out of "
-                              "training. Draw it, or take that of a layer.").rare(),
-            parameters.features("AREA", "Only inside polygons", "within", "The same as polygons: "
-                                "where the labels are complete.", parameters.POLYGONS).rare(),
+                              "training. Draw it, or take that of a layer. Example: "
+                              "<code>8.40,8.45,49.90,49.93 [EPSG:4326]</code>").rare(),
+            parameters.features("AREA", "Only inside polygons", "within", "The same as polygons. "
+                                "Example: the districts that mappers have finished.",
+                                parameters.POLYGONS).rare(),
         ]
 
     def outputs(self):

@@ -30,16 +30,19 @@ class MapArea(Verb):
                 "The scene to learn from and to map. Example: <code>ortho.tif</code>",
                 self._why_not_image),
             parameters.extent("EXTENT", "Area", "aoi", "Learn only inside; by default the whole "
-                              "image. Draw it, or take that of a layer or of the map."),
+                              "image. Draw it, or take that of a layer or of the map. Example: "
+                              "<code>8.40,8.45,49.90,49.93 [EPSG:4326]</code>"),
             parameters.features("AREA", "Area as polygons", "aoi", "Polygons instead of an "
-                                "extent: where OpenStreetMap is complete.", parameters.POLYGONS),
+                                "extent. Example: the districts where OpenStreetMap is complete.",
+                                parameters.POLYGONS),
             *recipe_parameters(),
             parameters.file("OSM", "OpenStreetMap data at hand", "osm", "By default it is fetched "
                             "from a server. Example: <code>hessen-latest.osm.pbf</code> or "
                             "<code>osm.gpkg</code>",
                             "OpenStreetMap data (*.pbf *.osm *.gpkg)", optional=True),
             parameters.layers("LABELS", "Labels instead", "labels", "Vector layers or land-cover "
-                              "rasters to learn from instead of OpenStreetMap.", optional=True),
+                              "rasters to learn from instead of OpenStreetMap. Example: an older "
+                              "land-cover map.", optional=True),
             parameters.number("STEPS", "Training steps", ("recipe", "settings", "train.steps"),
                               "By default the recipe's. Example: <code>600</code>", None, 1,
                               whole=True),

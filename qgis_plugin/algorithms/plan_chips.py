@@ -33,11 +33,13 @@ class PlanChips(Verb):
             parameters.raster("LABELS", "Labels", "labels", "Made by <i>Burn labels</i> for this "
                               "image. Example: <code>labels.tif</code>", optional=True),
             parameters.rasters("IMAGES", "Further images", ("more", "images"), "Further scenes to "
-                               "learn from.").rare(),
+                               "learn from. Example: <code>ortho_east.tif</code>").rare(),
             parameters.rasters("IMAGES_LABELS", "Labels of the further images", ("more", "labels"),
-                               "One for each further image, in the same order.").rare(),
+                               "One for each further image, in the same order. Example: "
+                               "<code>labels_east.tif</code>").rare(),
             parameters.folder("FOLDER", "Folder of tiles instead", "folder", "Tiles as <i>Export "
-                              "chips</i> writes them, taken in as they are.").rare(),
+                              "chips</i> writes them, taken in as they are. Example: "
+                              "<code>tiles</code>").rare(),
             *recipe_parameters(optional=True),
             parameters.number("SIZE", "Chip size (px)", "size", "Side of a chip, a multiple of "
                               "32; by default the recipe's. Example: <code>256</code>", None, 32,

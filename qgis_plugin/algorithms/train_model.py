@@ -31,7 +31,8 @@ class TrainModel(Verb):
                               "Fewer need less memory. Example: <code>4</code>", None, 1,
                               whole=True).rare(),
             parameters.folder("RUN_FOLDER", "Run folder", "run_dir", "Gets log, curves and the "
-                              "state to go on from; by default beside the model.").rare(),
+                              "state to go on from; by default beside the model. Example: "
+                              "<code>model-run</code>").rare(),
             parameters.flag("RESUME", "Go on with an earlier run", "resume", "Continues from the "
                             "state in the run folder."),
             device(),

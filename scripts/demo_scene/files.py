@@ -25,6 +25,7 @@ from geoseg.geo.writing import raster_writer
 from geoseg.recipe import Recipe
 
 from .canvas import EXTENT, Canvas
+from .extract import write_extract
 from .osm import osm_areas, osm_lines
 from .scene import make_scene
 
@@ -44,6 +45,8 @@ class DemoScene:
     """uint16, four bands, reflectance x 10000, nodata 0."""
     osm: Path
     """GeoPackage in EPSG:4326 with layers `lines` and `multipolygons`, as GDAL reads OSM."""
+    extract: Path
+    """The same as `osm`, as OSM XML."""
     truth: Path
     """uint8 class map on the image's grid: what was painted, which no real scene can offer."""
     aoi: Path
@@ -52,20 +55,21 @@ class DemoScene:
     @property
     def is_complete(self) -> bool:
         """Whether all files are there; the last one is only written after the others."""
-        return all(path.is_file() for path in (self.image, self.osm, self.truth, self.aoi))
+        return all(path.is_file() for path in (self.image, self.osm, self.extract, self.truth,
+                                               self.aoi))
 
 
 def demo_scene_in(folder: Path) -> DemoScene:
     """Return where the files of a demo scene lie, or would lie, in a folder."""
-    return DemoScene(folder / "image.tif", folder / "osm.gpkg", folder / "truth.tif",
-                     folder / "aoi.gpkg")
+    return DemoScene(folder / "image.tif", folder / "osm.gpkg", folder / "town.osm",
+                     folder / "truth.tif", folder / "aoi.gpkg")
 
 
 def make_demo_scene(folder: Path, seed: int = 7, size: int = 2048) -> DemoScene:
     """Make a coastal town of 1.2 km a side as image, OpenStreetMap extract and truth.
 
     Args:
-        folder: Where the four files go; existing ones are replaced.
+        folder: Where the files go; existing ones are replaced.
         seed: The same seed gives the same scene.
         size: Pixels per side; 2048 gives 0.6 m per pixel.
 
@@ -81,10 +85,13 @@ def make_demo_scene(folder: Path, seed: int = 7, size: int = 2048) -> DemoScene:
     _write(files.image, grid, np.where(seen, scene.picture, 0).astype(np.uint16), nodata=0)
     _write(files.truth, grid, np.where(seen, scene.truth, IGNORE)[None].astype(np.uint8),
            nodata=IGNORE)
+    lines, areas = (_placed(frame).to_crs("EPSG:4326") for frame in
+                    (osm_lines(scene, canvas.rng), osm_areas(scene, canvas)))
     with replacing(files.osm) as part:
-        for layer, frame in (("lines", osm_lines(scene, canvas.rng)),
-                             ("multipolygons", osm_areas(scene, canvas))):
-            pyogrio.write_dataframe(_placed(frame).to_crs("EPSG:4326"), part, layer=layer)
+        pyogrio.write_dataframe(lines, part, layer="lines")
+        pyogrio.write_dataframe(areas, part, layer="multipolygons")
+    with replacing(files.extract) as part:
+        write_extract(lines, areas, part)
     outline = gpd.GeoDataFrame({"name": ["demo"]}, geometry=[shapely.box(0, 0, EXTENT, EXTENT)])
     write_layer(_placed(outline), files.aoi, layer="aoi")
     return files

@@ -107,7 +107,7 @@ class Reduced(nn.Module):
         whole = functional.pad(batch, (0, -columns % unit, 0, -rows % unit), mode="replicate")
         logits = self.network(functional.avg_pool2d(whole, self.factor))
         fine = functional.interpolate(logits, scale_factor=float(self.factor), mode="bilinear")
-        return cast(Tensor, fine[..., :rows, :columns])
+        return fine[..., :rows, :columns]
 
 
 class Detailed(nn.Module):

@@ -38,9 +38,9 @@ def products(engine, tmp_path_factory):
     folder = tmp_path_factory.mktemp("Übersicht der Stile")
     town = make_town(folder / "town")
     settings = [word for text in SETTINGS.split(";") for word in ("--set", text.strip())]
-    # Any class has an edge to trace.
+    # Steps enough to find a building at all; any class has an edge to trace.
     engine("run", "buildings", "--image", town.image, "--osm", town.extract, "-o", folder / "map",
-           *settings, "--set", "map.water=building", "--device", "cpu")
+           *settings, "--set", "train.steps=40", "--set", "map.water=building", "--device", "cpu")
     model = folder / "map" / "model.safetensors"
     engine("predict", model, town.image, "-o", folder / "float.tif", "--dtype", "float32",
            "--uncertainty", folder / "uncertainty.tif", "--tile", 256, "--device", "cpu")

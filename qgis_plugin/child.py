@@ -45,7 +45,7 @@ class Child:
         self._process = subprocess.Popen(  # nosec B603
             [python, "-I", "-X", "utf8", "-u", script], stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=clean_environment(),
-            **_own_group())
+            **own_group())
         self._readers = [threading.Thread(target=work, daemon=True)
                          for work in (self._read_lines, self._read_tail)]
         for reader in self._readers:
@@ -94,7 +94,7 @@ class Child:
         if self.exit_code(_AT_ONCE) is None:
             self._interrupt()
             self.exit_code(patience)
-        self._kill()
+        kill_group(self._process)
         self.exit_code(patience)
         for reader in self._readers:
             reader.join(_FLUSH)
@@ -104,23 +104,27 @@ class Child:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGTERM)
 
-    def _kill(self):
-        if sys.platform != "win32":
-            # macOS says PermissionError of a group in which only ended processes are left.
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-        elif self._process.poll() is None:
-            # The tool lies where Windows keeps it, since a bare name could be somebody else's.
-            tool = Path(os.environ.get("SYSTEMROOT", r"C:\Windows"), "System32", "taskkill.exe")
-            command = [str(tool), "/T", "/F", "/PID", str(self._process.pid)]
-            # Program and arguments are fixed but for the number of our own process.
-            subprocess.run(command, capture_output=True, check=False,  # nosec B603
-                           **_own_group())
 
-
-def _own_group():
+def own_group():
     """Return the options that give a process its own group, and on Windows no console window."""
     if sys.platform == "win32":
         return {"creationflags": (subprocess.CREATE_NO_WINDOW
                                   | subprocess.CREATE_NEW_PROCESS_GROUP)}
     return {"start_new_session": True}
+
+
+def kill_group(process):
+    """Kill a process that was started in its own group, with all that it has started.
+
+    On Windows, what it has started is out of reach once it has ended itself.
+    """
+    if sys.platform != "win32":
+        # macOS says PermissionError of a group in which only ended processes are left.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+    elif process.poll() is None:
+        # The tool lies where Windows keeps it, since a bare name could be somebody else's.
+        tool = Path(os.environ.get("SYSTEMROOT", r"C:\Windows"), "System32", "taskkill.exe")
+        command = [str(tool), "/T", "/F", "/PID", str(process.pid)]
+        # Program and arguments are fixed but for the number of our own process.
+        subprocess.run(command, capture_output=True, check=False, **own_group())  # nosec B603

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import collections
 import contextlib
-import os
 import queue
-import signal
 
 # Running other programs is what this module is for.
 import subprocess  # nosec B404
-import sys
 import threading
 import time
 from pathlib import Path
 from typing import IO, Any, Callable, NamedTuple, Sequence
 
+from ..child import kill_group, own_group
 from .errors import SetupCancelled
 
 _GUARD = Path(__file__).with_name("guard.py")
@@ -94,7 +92,7 @@ class Console:
                 [str(guard), "-I", str(_GUARD), *arguments], stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8",
                 errors="replace", cwd=str(self._folder), env={**self._variables, **variables},
-                **_own_group())
+                **own_group())
         except OSError as error:
             return Outcome(-1, f"{guard}: {error}")
         try:
@@ -125,26 +123,13 @@ class Console:
         return Outcome(process.wait(_PATIENCE), "\n".join(said))
 
 
-def _own_group() -> dict[str, Any]:
-    """Return the options that give a process its own group, and on Windows no console window."""
-    if sys.platform == "win32":
-        return {"creationflags": subprocess.CREATE_NO_WINDOW
-                | subprocess.CREATE_NEW_PROCESS_GROUP}
-    return {"start_new_session": True}
-
-
 def _end(process: subprocess.Popen[str]) -> None:
     """Cut the string that holds a guarded command, and make sure that nothing of it goes on."""
     with contextlib.suppress(OSError):
         process.stdin.close()
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(_PATIENCE)
-    if os.name != "nt":
-        # macOS says PermissionError of a group in which only ended processes are left.
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-    elif process.poll() is None:
-        process.kill()
+    kill_group(process)
     process.wait(_PATIENCE)
 
 

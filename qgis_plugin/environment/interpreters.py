@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import Callable, Iterator, NamedTuple
 
+from ..child import own_group
 from ..surroundings import clean_environment
 from .errors import SetupFailed
 
@@ -63,7 +64,7 @@ def examine(python: Path) -> Interpreter:
         done = subprocess.run(  # nosec B603
             [str(python), "-I", "-c", _QUESTION], stdin=subprocess.DEVNULL, capture_output=True,
             timeout=_PATIENCE, env=clean_environment(), encoding="utf-8", errors="replace",
-            **_no_window())
+            **own_group())
         answer = json.loads(done.stdout)
         version = tuple(answer["version"])
         return Interpreter(Path(answer["path"] or python), version, _flaw(version, answer))
@@ -71,8 +72,6 @@ def examine(python: Path) -> Interpreter:
         raise SetupFailed(f"{python} is not a Python that can be started ({_reason(error)})",
                           f"Choose the program of a Python {SUPPORTED}, for example "
                           f"{_EXAMPLE}") from None
-    version = tuple(answer["version"])
-    return Interpreter(Path(answer["path"] or python), version, _flaw(version, answer))
 
 
 def find(note: Callable[[str], None]) -> tuple[Interpreter | None, list[Interpreter]]:
@@ -163,7 +162,3 @@ def _reason(error: Exception) -> str:
     if isinstance(error, OSError):
         return error.strerror or str(error)
     return "its answer was not understood"
-
-
-def _no_window() -> dict[str, int]:
-    return {"creationflags": subprocess.CREATE_NO_WINDOW} if sys.platform == "win32" else {}

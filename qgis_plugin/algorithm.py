@@ -147,6 +147,9 @@ class Verb(QgsProcessingAlgorithm):
         feedback.pushInfo(answer.get("text") or "")
         found = {item.name: path for item, path in paths.items() if path}
         found.update(self._results(answer, values, context))
+        for item in (*self._written, *self._given):
+            if item.is_page and item.name in found:
+                display.link(feedback, item.definition.description(), found[item.name])
         hidden = [found[item.name] for item in self._given if item.hidden and item.name in found]
         display.arrange(context, found.values(), self.run_name(values, context), hidden)
         return found

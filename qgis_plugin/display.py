@@ -1,5 +1,8 @@
 """How results come onto the map: with the style that lies beside them, grouped by run."""
 
+from html import escape
+from pathlib import Path
+
 from qgis.core import QgsProcessingContext, QgsProcessingLayerPostProcessorInterface
 
 _PLACE = "geoseg/place"
@@ -58,6 +61,16 @@ def arrange(context, sources, run, hidden=()):
         _alive[source] = _Arrange(source, run if len(shown) > 1 else None, place,
                                   source not in hidden)
         details.setPostProcessor(_alive[source])
+
+
+def link(feedback, title, path):
+    """Write a link to a file into the log; releases before 3.36 show it as plain text."""
+    address = Path(path).as_uri()
+    if hasattr(feedback, "pushFormattedMessage"):
+        feedback.pushFormattedMessage(f'{title}: <a href="{address}">{escape(str(path))}</a>',
+                                      f"{title}: {path}")
+    else:
+        feedback.pushInfo(f"{title}: {address}")
 
 
 def forget(context):

@@ -1,10 +1,12 @@
 """The engine as the algorithms see it: one call that runs a verb in a process of its own."""
 
+from pathlib import Path
+
 from qgis.core import QgsProcessingException
 from qgis.PyQt.QtCore import QCoreApplication, QThread
 
 from . import settings
-from .environment import EngineHome, SetupCancelled, SetupFailed
+from .environment import EngineHome
 from .paths import version, worker
 from .process import TaskCancelled, TaskFailed, run_task
 
@@ -63,8 +65,9 @@ def run(task, params, feedback):
     if python is None:
         raise QgsProcessingException(MISSING)
     try:
-        return run_task(str(python), str(worker()), task, params, listener=Listener(feedback),
-                        version=version())
+        with home().in_use(Path(python)):
+            return run_task(str(python), str(worker()), task, params, listener=Listener(feedback),
+                            version=version())
     except TaskCancelled:
         feedback.pushInfo("Stopped. Nothing half-made was left.")
         return None
@@ -77,7 +80,3 @@ def explained(failure, feedback):
     if failure.details:
         feedback.pushDebugInfo(failure.details)
     return QgsProcessingException(str(failure))
-
-
-__all__ = ["MISSING", "Listener", "SetupCancelled", "SetupFailed", "TaskCancelled", "TaskFailed",
-           "explained", "home", "interpreter", "run"]

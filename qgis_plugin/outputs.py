@@ -33,6 +33,8 @@ class Output:
         """What is written, shown as tool tip and in the help."""
         self.read = read
         """(algorithm, values, context) to the path, empty if the user does not want it."""
+        self.is_page = isinstance(definition.toOutputDefinition(), QgsProcessingOutputHtml)
+        """Whether it is a page for the browser."""
         definition.setHelp(text)
 
     @property
@@ -49,6 +51,8 @@ class Result:
         self.section, self.key = section, key
         self.is_layer = layer
         """Whether it is a layer that is put on the map."""
+        self.is_page = isinstance(definition, QgsProcessingOutputHtml)
+        """Whether it is a page for the browser."""
         self.hidden = hidden
         """Whether it is switched off there."""
 

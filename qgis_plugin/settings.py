@@ -20,6 +20,16 @@ def read(name):
     return os.environ.get(_VARIABLES[name]) or QgsSettings().value(f"geoseg/{name}") or None
 
 
+def proxy():
+    """Return the address of the HTTP proxy that QGIS is told to use, or None."""
+    known = QgsSettings()
+    kind = known.value("proxy/proxyType", "")
+    if not known.value("proxy/proxyEnabled", False, bool) or kind not in ("HttpProxy", ""):
+        return None
+    host, port = known.value("proxy/proxyHost", ""), known.value("proxy/proxyPort", "")
+    return f"http://{host}{f':{port}' if port else ''}" if host else None
+
+
 def write(name, value):
     """Keep a setting; None forgets it."""
     if value is None:

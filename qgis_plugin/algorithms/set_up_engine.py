@@ -1,10 +1,8 @@
 """Set up engine."""
 
-from qgis.core import QgsProcessingException
-
 from .. import engine, outputs, parameters, settings
 from ..algorithm import SETUP, Verb
-from ..environment import SetupCancelled, SetupFailed, check_interpreter
+from ..environment import EngineHome, SetupCancelled, SetupFailed, check_interpreter
 from ..paths import version, worker
 
 BACKENDS = ["auto", "cpu", "cu126", "cu128", "cu130", "rocm6.4", "xpu", "default"]
@@ -62,9 +60,7 @@ class SetUpEngine(Verb):
             feedback.pushInfo("Stopped. Nothing half-made was left.")
             return None
         except SetupFailed as failure:
-            if getattr(failure, "details", ""):
-                feedback.pushDebugInfo(failure.details)
-            raise QgsProcessingException(str(failure)) from None
+            raise engine.explained(failure, feedback) from None
 
 
 def _use(python, listener):
@@ -74,10 +70,11 @@ def _use(python, listener):
 
 
 def _build(arguments, listener):
+    home = EngineHome(arguments["HOME"]) if arguments["HOME"] else engine.home()
+    python = home.set_up(
+        base_python=arguments["BASE_PYTHON"], backend=arguments["BACKEND"], worker=str(worker()),
+        version=version(), listener=listener, proxy=settings.proxy())
+    settings.write(settings.INTERPRETER, None)
     if arguments["HOME"]:
         settings.write(settings.HOME, arguments["HOME"])
-    python = engine.home().set_up(
-        base_python=arguments["BASE_PYTHON"], backend=arguments["BACKEND"], worker=str(worker()),
-        version=version(), listener=listener)
-    settings.write(settings.INTERPRETER, None)
     return {"files": {"python": str(python)}, "text": f"The engine is ready: {python}"}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 from typing import Iterable
 
+from . import stamp
 from .console import Console
 from .errors import SetupFailed
 from .explain import explain
@@ -60,9 +60,8 @@ def _install_uv(console: Console, helper: Path, tools: Path) -> tuple[Path | Non
     said = done.output
     if not done.is_good:
         done = console.run([helper, "-I", "-m", "venv", tools], guard=helper)
-        python = tools / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
         if done.is_good:
-            done = console.run([python, "-I", "-m", "pip", *wanted], guard=helper)
+            done = console.run([stamp.interpreter(tools), "-I", "-m", "pip", *wanted], guard=helper)
         said += done.output
     places = [tools / "bin" / "uv", tools / "bin" / "uv.exe", tools / "Scripts" / "uv.exe"]
     return next((path for path in places if done.is_good and path.is_file()), None), said

@@ -25,14 +25,16 @@ _SYSTEM_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-
 """Where Linux keeps the certificates that are trusted, companies' own among them."""
 
 
-def installer_variables(cache: Path, temporary: Path, proxy: str | None = None,
+def installer_variables(cache: Path | None = None, temporary: Path | None = None,
+                        proxy: str | None = None,
                         variables: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the variables for pip and uv.
 
     Args:
-        cache: Folder for what they download, unless the variables name another one.
-        temporary: Folder for files that are needed for a moment; pip needs gigabytes there, and
-            that of the system may lie in memory.
+        cache: Folder for what they download, unless the variables name another one; by default
+            their own.
+        temporary: Folder for files that are needed for a moment, by default the system's; pip
+            needs gigabytes there, and the system's may lie in memory.
         proxy: Address of the proxy, for when the variables name none.
         variables: Those of this process by default.
     """
@@ -44,9 +46,11 @@ def installer_variables(cache: Path, temporary: Path, proxy: str | None = None,
     if proxy and not any(name.upper() in ("HTTPS_PROXY", "ALL_PROXY") for name in given):
         clean.update(HTTPS_PROXY=proxy, HTTP_PROXY=proxy)
     _name_certificates(clean)
-    clean.setdefault("UV_CACHE_DIR", str(cache / "uv"))
-    clean.setdefault("PIP_CACHE_DIR", str(cache / "pip"))
-    clean.update(dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temporary)))
+    if cache:
+        clean.setdefault("UV_CACHE_DIR", str(cache / "uv"))
+        clean.setdefault("PIP_CACHE_DIR", str(cache / "pip"))
+    if temporary:
+        clean.update(dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temporary)))
     clean.update(UV_SYSTEM_CERTS="1", NO_COLOR="1", PIP_NO_INPUT="1", PIP_PROGRESS_BAR="off",
                  PIP_DISABLE_PIP_VERSION_CHECK="1")
     return clean

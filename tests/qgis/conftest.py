@@ -9,6 +9,7 @@ import pytest
 from qgis.core import QgsApplication, QgsLayerTreeModel, QgsProject
 from qgis.gui import QgsLayerTreeView
 from qgis_run import PLUGIN, Qgis
+from world import SETTINGS, make_town
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -70,6 +71,23 @@ def engine_python():
         pytest.fail("GEOSEG_ENGINE_PYTHON names no interpreter. Start scripts/test.py, which sets "
                     "it, or set it to .venv/bin/python")
     return python
+
+
+@pytest.fixture(scope="session")
+def town(tmp_path_factory):
+    """A small town: image, OpenStreetMap extract, extent; in a folder whose name is a trial."""
+    return make_town(tmp_path_factory.mktemp("Stadt am Fluß, 'n' \"mehr\""))
+
+
+@pytest.fixture(scope="session")
+def made(town, plugins, engine_python, tmp_path_factory):
+    """The outputs of Map an area on the town, made once by `qgis_process`."""
+    folder = tmp_path_factory.mktemp("made")
+    outcome = Qgis(folder / "qgis", plugins).run(
+        "geoseg:maparea", IMAGE=town.image, OSM=town.extract, RECIPE="buildings",
+        SETTINGS=SETTINGS, OUTPUT=folder / "Kartenblatt 7")
+    assert outcome.code == 0, outcome.stdout + outcome.stderr
+    return outcome.results
 
 
 @pytest.fixture

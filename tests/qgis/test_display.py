@@ -7,7 +7,7 @@ from qgis.core import (
     QgsProcessingFeedback,
     QgsProject,
 )
-from world import SETTINGS, make_town
+from world import SETTINGS
 
 
 class Patient(QgsProcessingFeedback):
@@ -17,17 +17,6 @@ class Patient(QgsProcessingFeedback):
         super().__init__(False)
         if cancel:
             self.progressChanged.connect(lambda _: self.cancel())
-
-
-@pytest.fixture(scope="module")
-def town(tmp_path_factory):
-    return make_town(tmp_path_factory.mktemp("town"))
-
-
-@pytest.fixture(scope="module")
-def finished(town, tmp_path_factory):
-    """A folder in which a map of the town is made only once."""
-    return tmp_path_factory.mktemp("made") / "Kartenblatt 7"
 
 
 def run(algorithm, parameters, feedback=None):
@@ -41,10 +30,10 @@ def run(algorithm, parameters, feedback=None):
 
 
 @pytest.fixture
-def mapped(town, finished, provider, engine_python, qgis_new_project):
-    """A map of the town in the project; later calls only load it."""
+def mapped(town, made, provider, qgis_new_project):
+    """The map of the town in the project; since it is finished, it is only loaded."""
     return run("maparea", {"IMAGE": str(town.image), "OSM": str(town.extract),
-                           "RECIPE": "buildings", "SETTINGS": SETTINGS, "OUTPUT": str(finished)})
+                           "RECIPE": "buildings", "SETTINGS": SETTINGS, "OUTPUT": made["OUTPUT"]})
 
 
 def layer(name):
@@ -76,10 +65,10 @@ def test_classes_have_their_names_and_colours(mapped):
     assert layer("Probabilities").renderer().type() == "singlebandpseudocolor"
 
 
-def test_results_can_stay_off_the_map(town, finished, mapped, provider):
+def test_results_can_stay_off_the_map(town, mapped):
     QgsProject.instance().clear()
     run("maparea", {"IMAGE": str(town.image), "OSM": str(town.extract), "RECIPE": "buildings",
-                    "SETTINGS": SETTINGS, "OUTPUT": str(finished), "SHOW": False})
+                    "SETTINGS": SETTINGS, "OUTPUT": mapped["OUTPUT"], "SHOW": False})
     assert QgsProject.instance().mapLayers() == {}
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from qgis_run import Qgis, arguments_of
-from world import SETTINGS, make_town
+from world import SETTINGS
 
 MARK = "GEOSEG_TEST_RUN"
 """Variable by which the processes of one run are found, whatever group they are in."""
@@ -59,22 +59,6 @@ def until(condition, what):
     while not condition():
         assert time.monotonic() < limit, f"not within {PATIENCE:.0f} s: {what}"
         time.sleep(0.02)
-
-
-@pytest.fixture(scope="module")
-def town(tmp_path_factory):
-    return make_town(tmp_path_factory.mktemp("town"))
-
-
-@pytest.fixture(scope="module")
-def made(town, plugins, engine_python, tmp_path_factory):
-    """A finished map of the town, to go on from."""
-    folder = tmp_path_factory.mktemp("made")
-    outcome = Qgis(folder / "qgis", plugins).run(
-        "geoseg:maparea", IMAGE=town.image, OSM=town.extract, RECIPE="buildings",
-        SETTINGS=SETTINGS, OUTPUT=folder / "map")
-    assert outcome.code == 0, outcome.stdout + outcome.stderr
-    return outcome.results
 
 
 @pytest.fixture

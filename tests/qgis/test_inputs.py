@@ -14,12 +14,6 @@ from qgis.core import (
     QgsVectorLayer,
 )
 from test_provider import algorithm
-from world import make_town
-
-
-@pytest.fixture
-def town(tmp_path):
-    return make_town(tmp_path / "town")
 
 
 @pytest.fixture

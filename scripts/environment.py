@@ -1,9 +1,10 @@
 """The environment of this checkout: made once, checked in a moment ever after.
 
-Standard library only, since nothing else is there yet. `ensure_environment` makes `.venv` with the
-packages of `requirements.lock`, each checked against its hash, and this project itself, editable.
-A stamp, written last, holds what the environment was made from; without it, or when the lock or
-Python has changed, the environment is made again from nothing.
+Only the standard library is there yet, and the plugin's modules for environments, which need no
+more. `ensure_environment` makes `.venv` with the packages of `requirements.lock`, each checked
+against its hash, and this project itself, editable. A stamp, written last, holds what the
+environment was made from; without it, or when the lock or Python has changed, the environment is
+made again from nothing.
 """
 
 from __future__ import annotations
@@ -19,12 +20,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from qgis_plugin.environment.busy import try_lock
+from qgis_plugin.environment.installer import INSTALLER_LOCK
+from qgis_plugin.environment.stamp import interpreter
+from qgis_plugin.environment.variables import installer_variables
+
 ROOT = Path(__file__).resolve().parents[1]
 """The checkout."""
 VENV = ROOT / ".venv"
 """The environment of the checkout."""
-UV = "uv==0.13.8"
-"""The installer, pinned as everything else is."""
 
 DOWNLOAD = ("A package could not be installed; its message stands above. Check the network and "
             "the free space, then start again: nothing is kept of a half-made environment, but "
@@ -48,12 +53,12 @@ def ensure_environment() -> Path:
     if _runs_inside():
         if not _is_current():
             say(f"{VENV} is out of date. Start this with python3 from outside to renew it")
-        return _python()
+        return interpreter(VENV)
     if not _is_current():
         with alone():
             if not _is_current():
                 _make()
-    return _python()
+    return interpreter(VENV)
 
 
 def run_inside() -> None:
@@ -71,13 +76,14 @@ def _runs_inside() -> bool:
     return Path(sys.prefix).resolve() == VENV.resolve()
 
 
-def _python() -> Path:
-    return VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-
-
 def _wanted_stamp() -> str:
     version = ".".join(map(str, sys.version_info[:3]))
-    return f"{digest(_LOCK, ROOT / 'pyproject.toml')} python {version} {UV} {ROOT}\n"
+    return f"{digest(_LOCK, ROOT / 'pyproject.toml')} python {version} {_uv()} {ROOT}\n"
+
+
+def _uv() -> str:
+    """Return the installer as its lock pins it."""
+    return INSTALLER_LOCK.read_text(encoding="utf-8").split()[0]
 
 
 def digest(*paths: Path) -> str:
@@ -90,7 +96,7 @@ def digest(*paths: Path) -> str:
 
 
 def _is_current() -> bool:
-    return (_python().exists() and _STAMP.is_file()
+    return (interpreter(VENV).exists() and _STAMP.is_file()
             and _STAMP.read_text(encoding="utf-8") == _wanted_stamp())
 
 
@@ -103,9 +109,10 @@ def _make() -> None:
     step("1/4  creating it", [sys.executable, "-m", "venv", str(VENV)],
          "Python could not create a virtual environment. On Debian and Ubuntu install "
          "python3-venv and try again")
-    python = str(_python())
-    step(f"2/4  installing {UV}", [python, "-m", "pip", "install", "--quiet",
-                                   "--disable-pip-version-check", UV], DOWNLOAD)
+    python = str(interpreter(VENV))
+    step(f"2/4  installing {_uv()}",
+         [python, "-m", "pip", "install", "--quiet", "--require-hashes", "-r",
+          str(INSTALLER_LOCK)], DOWNLOAD)
     uv = [python, "-m", "uv", "pip"]
     step("3/4  installing the locked packages",
          [*uv, "install", "--python", python, "--compile-bytecode", "--require-hashes", "-r",
@@ -134,7 +141,7 @@ def step(what: str, command: list[str], on_failure: str) -> None:
     """Say what is done and run it; on failure end the process with a sentence."""
     say(f"  {what}")
     try:
-        code = subprocess.call(command, cwd=ROOT, env=clean_environment())
+        code = subprocess.call(command, cwd=ROOT, env=installer_variables())
     except OSError as error:
         fail(f"{command[0]} could not be started ({error.strerror})")
     if code != 0:
@@ -143,39 +150,16 @@ def step(what: str, command: list[str], on_failure: str) -> None:
              else on_failure)
 
 
-def clean_environment() -> dict[str, str]:
-    """Return the variables without those that would lead pip or uv to another environment."""
-    misleading = ("VIRTUAL_ENV", "PYTHONHOME", "PYTHONPATH", "CONDA_PREFIX",
-                  "PIP_REQUIRE_VIRTUALENV", "PIP_USER", "PIP_TARGET", "UV_SYSTEM_PYTHON")
-    kept = {name: value for name, value in os.environ.items() if name not in misleading}
-    return kept
-
-
 @contextlib.contextmanager
 def alone() -> Iterator[None]:
     """Keep a second run waiting; the system drops the lock when its holder ends, however."""
     _BUSY.parent.mkdir(exist_ok=True)
     with _BUSY.open("a") as file:
-        if not _try_lock(file.fileno()):
+        if not try_lock(file.fileno()):
             say("Another run is making the environment; waiting for it")
-            while not _try_lock(file.fileno()):
+            while not try_lock(file.fileno()):
                 time.sleep(1)
         yield
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
 
 
 def say(text: str) -> None:

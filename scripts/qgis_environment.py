@@ -10,7 +10,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from environment import DOWNLOAD, ROOT, alone, clean_environment, digest, say, step
+from environment import DOWNLOAD, ROOT, alone, digest, say, step
+
+from qgis_plugin.surroundings import clean_environment
 
 TESTS = ROOT / "tests" / "qgis"
 """The tests inside QGIS."""
@@ -67,6 +69,6 @@ def ensure_qgis_environment(qgis: str) -> Path:
                  "python3-venv and try again")
             step("2/2  installing the locked packages",
                  [str(VENV / "bin" / "python"), "-m", "pip", "install", "--quiet", "--no-deps",
-                  "--disable-pip-version-check", "--require-hashes", "-r", str(LOCK)], DOWNLOAD)
+                  "--require-hashes", "-r", str(LOCK)], DOWNLOAD)
             _STAMP.write_text(wanted)
     return pytest

@@ -23,7 +23,8 @@ PACKAGES = (
 )
 """Packages by the names under which they are imported; the large ones last."""
 
-_CURE = 'Run "Set up engine" again, or install the packages that pyproject.toml names'
+_CURE = ('Run "Set up engine" again; an interpreter of your own needs the packages in the '
+         "plugin's engine.lock")
 _SIDE = 64
 
 

@@ -140,9 +140,13 @@ class Verb(QgsProcessingAlgorithm):
         """Run the verb; in a thread of its own."""
         paths = {item: item.read(self, values, context) for item in self._written}
         chosen = {item.argument: path for item, path in paths.items() if path}
-        answer = self.work({**self._arguments, **chosen}, context, feedback)
+        answer = None
+        try:
+            answer = self.work({**self._arguments, **chosen}, context, feedback)
+        finally:
+            if answer is None:
+                display.forget(context)
         if answer is None:
-            display.forget(context)
             return {}
         feedback.pushInfo(answer.get("text") or "")
         found = {item.name: path for item, path in paths.items() if path}

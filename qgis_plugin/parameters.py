@@ -5,6 +5,7 @@ it fills, so an algorithm is little more than a list of them.
 """
 
 from qgis.core import (
+    NULL,
     QgsCoordinateReferenceSystem,
     QgsProcessing,
     QgsProcessingParameterBoolean,
@@ -210,7 +211,9 @@ def table(name, title, argument, text, headers):
     def read(algorithm, values, context):
         if not values.get(name):
             return None
-        cells = [str(cell) for cell in algorithm.parameterAsMatrix(values, name, context)]
+        # An empty table comes as one cell with nothing, an empty text or QGIS' own NULL in it.
+        cells = ["" if cell is None or cell == NULL else str(cell)
+                 for cell in algorithm.parameterAsMatrix(values, name, context)]
         rows = [cells[at:at + len(headers)] for at in range(0, len(cells), len(headers))]
         return [row for row in rows if any(cell.strip() for cell in row)] or None
 

@@ -130,6 +130,14 @@ def test_classes_of_the_dialog_replace_the_recipes(town, provider, tmp_path):
         "classes": [["ground", "#aaaaaa", "", ""], ["house", "#ff0000", "building=*", ""]]}
 
 
+@pytest.mark.parametrize("empty", [[""], [None], ["", "", "", ""], "", None])
+def test_an_empty_table_is_no_table(empty, town, provider, tmp_path):
+    """The first is what the dialog hands over."""
+    found, _ = arguments("fetchosm", {"EXTENT": town.extent, "RECIPE": "buildings",
+                                      "CLASSES": empty, "OUTPUT": str(tmp_path / "o.gpkg")})
+    assert found["recipe"] == {"base": "buildings"}
+
+
 def test_a_base_map_is_refused_with_the_remedy(provider, qgis_new_project, tmp_path):
     layer = QgsRasterLayer("type=xyz&url=http://127.0.0.1:9/{z}/{x}/{y}.png&zmax=19", "streets",
                            "wms")

@@ -1,11 +1,12 @@
 """The main job on a generated scene: from image and OpenStreetMap to a scored map.
 
 Makes the environment if needed, then a coastal town as a scene, then everything that `geoseg run`
-makes of it. A second start keeps what is finished.
+makes of it. A second start keeps what is finished; `--scene` makes only the scene.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -18,6 +19,9 @@ RECIPE = ROOT / "scripts" / "demo.toml"
 
 def main() -> int:
     """Run the demo; return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--scene", action="store_true", help="make only the scene")
+    asked = parser.parse_args()
     from demo_scene import demo_scene_in, make_demo_scene
 
     import geoseg
@@ -30,6 +34,8 @@ def main() -> int:
         else:
             print("Making the scene: a coastal town, 2048 x 2048 px at 0.6 m", flush=True)
             scene = make_demo_scene(FOLDER / "scene")
+        if asked.scene:
+            return 0
         print("Making the map: labels, chips, training, prediction, polygons, report (a few "
               "minutes; on later starts, seconds)", flush=True)
         with ConsoleBar("Demo") as bar:

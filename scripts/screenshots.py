@@ -1,0 +1,120 @@
+"""Make the pictures of docs/qgis: the first hour in the real desktop, on the demo's scene.
+
+    python3 scripts/screenshots.py                everything; about half an hour on two cores
+    python3 scripts/screenshots.py start cancel   only these parts
+    python3 scripts/screenshots.py --as /home/ada/geoseg
+
+Every step runs with the real engine through its dialog. `--as` names a path by which the pictures
+show the checkout: a link that is there for as long as this takes. Parts: start, maparea, labels,
+maps, designer, cancel, report; maps goes on from maparea. Needs qgis and xvfb; the report also
+needs chromium, and is left out without.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from environment import ROOT, run_inside
+from qgis_desktop import run_in_desktop
+
+from demo import FOLDER, RECIPE
+
+STAGE = ROOT / "scripts" / "screenshots_stage.py"
+IMAGES = ROOT / "docs" / "qgis" / "images"
+"""Where the pictures go."""
+PARTS = ("start", "maparea", "labels", "maps", "designer", "cancel", "report")
+SCREEN = "1280x900"
+WIDEST = 1200
+COLOURS = 200
+"""Enough for dialogs and styles; imagery gets a little coarse, and the pictures small."""
+
+
+def main() -> int:
+    """Make the pictures; return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}")
+    parser.add_argument("--as", dest="link", type=Path, help="path of the checkout in the pictures")
+    asked = parser.parse_args()
+    parts = asked.parts or list(PARTS)
+    if not set(parts) <= set(PARTS):
+        parser.error(f"a part is one of {', '.join(PARTS)}")
+    _make_scene()
+    out, work = ROOT / "build" / "screenshots", ROOT / "build" / "town"
+    for folder in (out, work):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+    with _seen_as(asked.link) as root:
+        places = {name: str(root / path.relative_to(ROOT)) for name, path in {
+            "scene": FOLDER / "scene", "map": FOLDER / "map", "work": work,
+            "recipe": RECIPE}.items()}
+        order = {**places, "parts": [part for part in parts if part != "report"]}
+        code = run_in_desktop(STAGE, [json.dumps(order)], out=out, size=SCREEN, seconds=7200
+                              ) if order["parts"] else 0
+    if code:
+        print(f"It failed; see {out / 'failure.png'}")
+        return code
+    if "report" in parts:
+        _picture_of_report(FOLDER / "map" / "report.html", out / "report.png")
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    for path in sorted(out.glob("*.png")):
+        _shrink(path, IMAGES / path.name)
+    total = sum(path.stat().st_size for path in IMAGES.glob("*.png"))
+    print(f"{IMAGES}: {total / 1e6:.2f} MB")
+    return 0
+
+
+def _make_scene() -> None:
+    from demo_scene import demo_scene_in, make_demo_scene
+
+    if not demo_scene_in(FOLDER / "scene").is_complete:
+        make_demo_scene(FOLDER / "scene")
+
+
+@contextlib.contextmanager
+def _seen_as(link: Path | None) -> Iterator[Path]:
+    """Give a path to the checkout: a link that is removed again, or the checkout itself."""
+    if link is None:
+        yield ROOT
+        return
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(ROOT)
+    try:
+        yield link
+    finally:
+        link.unlink()
+
+
+def _picture_of_report(report: Path, picture: Path) -> None:
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    if browser is None or not report.is_file():
+        print("No picture of the report: chromium or the report is missing")
+        return
+    with tempfile.TemporaryDirectory() as profile:
+        subprocess.run([browser, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
+                        f"--user-data-dir={profile}", "--window-size=1000,1100",
+                        f"--screenshot={picture}", report.as_uri()],
+                       check=True, capture_output=True)
+
+
+def _shrink(source: Path, target: Path) -> None:
+    """Write a picture with a palette, and not too wide."""
+    from PIL import Image
+
+    with Image.open(source) as opened:
+        picture = opened.convert("RGB")
+    if picture.width > WIDEST:
+        picture = picture.resize((WIDEST, round(picture.height * WIDEST / picture.width)))
+    picture.quantize(COLOURS, dither=Image.Dither.NONE).save(target, optimize=True)
+
+
+if __name__ == "__main__":
+    run_inside()
+    sys.exit(main())

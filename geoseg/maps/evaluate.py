@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     import geopandas as gpd
 
 MARGIN = 32
-"""Pixels of image around a chip that the network sees too, as it would in a whole scene."""
+"""Pixels of image around a chip that the network sees too, as it would in a whole scene; of the
+coarser image, if the network works on one."""
 _BATCH_PIXELS = 1024 * 1024
 _MAP_SIDE = 900
 _MAP_SCENES = 6
@@ -128,7 +129,7 @@ def _score(model: Model, plan: ChipPlan, rows: gpd.GeoDataFrame, progress: Progr
     worst = WorstChips()
     with Scenes() as scenes:
         done = 0
-        for batch in _batches(rows):
+        for batch in _batches(rows, _margin(model)):
             progress(done / len(rows), f"chip {done + 1} of {len(rows)}")
             for chip, probabilities in _predict(model, scenes, batch):
                 labels = chip.label if legend.overlapping else chip.label[0]
@@ -149,10 +150,14 @@ def _thresholds(card: ModelCard) -> dict[str, float]:
     return {name: card.thresholds[name] for name in names if name in card.thresholds}
 
 
-def _batches(rows: gpd.GeoDataFrame) -> Iterator[gpd.GeoDataFrame]:
+def _margin(model: Model) -> int:
+    return MARGIN * model.card.network.reduce
+
+
+def _batches(rows: gpd.GeoDataFrame, margin: int) -> Iterator[gpd.GeoDataFrame]:
     """Yield chips of one size together, as many as one pass through the network takes."""
     for (height, width), group in rows.groupby(["height", "width"], sort=False):
-        count = max(1, _BATCH_PIXELS // ((height + 2 * MARGIN) * (width + 2 * MARGIN)))
+        count = max(1, _BATCH_PIXELS // ((height + 2 * margin) * (width + 2 * margin)))
         for start in range(0, len(group), count):
             yield group.iloc[start:start + count]
 
@@ -161,15 +166,16 @@ def _predict(model: Model, scenes: Scenes, rows: gpd.GeoDataFrame
              ) -> Iterator[tuple[ScoredChip, np.ndarray]]:
     """Predict chips of one size; yield each and its probabilities (classes, rows, columns)."""
     bands = [band.index for band in model.card.bands]
-    windows = [Window(row.col - MARGIN, row.row - MARGIN, row.width + 2 * MARGIN,
-                      row.height + 2 * MARGIN) for row in rows.itertuples()]
+    margin = _margin(model)
+    windows = [Window(row.col - margin, row.row - margin, row.width + 2 * margin,
+                      row.height + 2 * margin) for row in rows.itertuples()]
     images = [read(scenes.open(scene), window, bands)
               for scene, window in zip(rows["scene"], windows, strict=True)]
     usable = [valid_pixels(valid, values) for values, valid in images]
     probabilities = model.probabilities(
         np.stack([values for values, _ in images]),
         np.stack([valid & here for (_, valid), here in zip(images, usable, strict=True)]))
-    inner = np.s_[..., MARGIN:-MARGIN, MARGIN:-MARGIN]
+    inner = np.s_[..., margin:-margin, margin:-margin]
     for place, row in enumerate(rows.itertuples()):
         valid = usable[place][inner]
         label = read_label(scenes.open(row.label), Window(row.col, row.row, row.width, row.height))

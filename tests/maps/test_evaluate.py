@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import geopandas as gpd
@@ -20,6 +21,7 @@ from geoseg.geo.legend import IGNORE, Legend, LegendClass
 from geoseg.geo.raster import open_raster
 from geoseg.geo.writing import raster_writer
 from geoseg.learn.metrics import Tally
+from geoseg.learn.networks import Reduced
 from geoseg.maps.evaluate import MARGIN, evaluate
 from geoseg.maps.predict import predict
 from geoseg.maps.probabilities import read_probabilities
@@ -126,7 +128,8 @@ def test_pixels_without_image_or_label_are_ignored(tmp_path):
     assert "The worst chips" not in Path(tmp_path / "report.html").read_text()
 
 
-def test_chips_are_seen_with_the_image_around_them(tmp_path):
+@pytest.mark.parametrize("reduce", [1, 2])
+def test_chips_are_seen_with_the_image_around_them(tmp_path, reduce):
     rng = np.random.default_rng(0)
     image = rng.integers(0, 255, (3, 192, 192)).astype(np.uint8)
     labels = blobs((192, 192), 2)
@@ -135,7 +138,9 @@ def test_chips_are_seen_with_the_image_around_them(tmp_path):
     network = nn.Conv2d(3, 2, 2 * MARGIN + 1, padding=MARGIN)
     torch.manual_seed(0)
     nn.init.normal_(network.weight, std=0.01)
-    model = make_model(network, gain=100.0, offset=127.0)
+    model = make_model(Reduced(network, reduce), gain=100.0, offset=127.0)
+    card = model.card.network.model_copy(update={"reduce": reduce})
+    model = replace(model, card=model.card.model_copy(update={"network": card}))
     scores = evaluate(model, plan, out=tmp_path / "report.html")
     whole = model.probabilities(image[None], np.ones((1, 3, 192, 192), bool))
     tally = Tally(plan.legend, boundary=True)

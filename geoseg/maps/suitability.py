@@ -45,8 +45,9 @@ def check_image(dataset: DatasetReader, grid: Grid, card: ModelCard, *, force: b
 def _check_bands(dataset: DatasetReader, card: ModelCard) -> None:
     wanted = [band.index for band in card.bands]
     if max(wanted) > dataset.count:
-        raise ModelError(dataset.name, f"has {dataset.count} bands, the model was trained with "
-                         f"bands {', '.join(map(str, wanted))}",
+        held = "1 band" if dataset.count == 1 else f"{dataset.count} bands"
+        raise ModelError(dataset.name, f"has {held}, the model was trained with bands "
+                         f"{', '.join(map(str, wanted))}",
                          "Give an image with the same bands in the same order")
     for band in card.bands:
         name = dataset.descriptions[band.index - 1] or ""
@@ -64,8 +65,8 @@ def _resolution(grid: Grid, card: ModelCard) -> tuple[str, str, bool]:
     ratio = grid.resolution / card.resolution
     if 0.8 <= ratio <= 1.25:
         return "", "", False
-    return (f"has pixels of {grid.resolution:.3g} m, the model was trained with "
-            f"{card.resolution:.3g} m", "Resample the image to that size (gdalwarp -tr)",
+    return (f"has pixels of {grid.resolution:.4g} m, the model was trained with "
+            f"{card.resolution:.4g} m", "Resample the image to that size (gdalwarp -tr)",
             not 0.5 <= ratio <= 2)
 
 

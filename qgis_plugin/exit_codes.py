@@ -2,13 +2,13 @@
 
 import signal
 
-_SET_UP = 'un "Set up engine" again'
 _MEMORY = ("was killed, most likely because memory ran out. Use smaller tiles, chips or batches, "
            "or close other programs.")
 _NATIVE = ("crashed in native code ({}). Try again; if it happens again, report it with the lines "
            "in the log.")
-_LIBRARY = f"could not load one of its libraries. R{_SET_UP}."
-_PROCESSOR = f"used instructions that this processor lacks. R{_SET_UP} with another choice."
+_LIBRARY = 'could not load one of its libraries. Run "Set up engine" again.'
+_PROCESSOR = ('used instructions that this processor lacks. Run "Set up engine" again with another '
+              "choice.")
 _OUTSIDE = "was ended from outside QGIS. Try again."
 
 _SIGNALS = {"SIGKILL": _MEMORY, "SIGTERM": _OUTSIDE, "SIGINT": _OUTSIDE, "SIGHUP": _OUTSIDE,
@@ -36,7 +36,7 @@ def explain(code):
         name = _signal_name(-code)
         return _SIGNALS.get(name, _NATIVE.format(name))
     return (f"ended with exit code {code}. Look at the lines in the log; if they do not help, "
-            f"r{_SET_UP}.")
+            'run "Set up engine" again.')
 
 
 def _signal_name(number):

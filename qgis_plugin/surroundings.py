@@ -15,7 +15,8 @@ _NAMES = frozenset((
     "GDAL_DATA", "GDAL_DRIVER_PATH", "PROJ_LIB", "PROJ_DATA", "GEOTIFF_CSV", "GS_LIB",
 ))
 
-_CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+"""Variables that name trusted certificates."""
 
 
 def clean_environment(variables=None, platform=None):
@@ -38,7 +39,7 @@ def clean_environment(variables=None, platform=None):
 def _leads_astray(name, value):
     # Windows does not tell upper from lower case in names.
     name = name.upper()
-    if name in _CERTIFICATES:
+    if name in CERTIFICATES:
         return not Path(value).exists()
     return name in _NAMES or name.startswith(_PREFIXES)
 
@@ -49,10 +50,11 @@ def _leave_out_osgeo4w(variables, root):
         return
     for name in [name for name in variables if name.upper() == "PATH"]:
         variables[name] = ";".join(folder for folder in variables[name].split(";")
-                                   if not _is_below(folder, root))
+                                   if not is_below(folder, root))
 
 
-def _is_below(folder, root):
-    folder, root = (text.strip('"').replace("/", "\\").rstrip("\\").lower() + "\\"
-                    for text in (folder, root))
-    return folder.startswith(root)
+def is_below(path, root):
+    """Return whether a path of Windows is a folder or lies in it."""
+    path, root = (text.strip('"').replace("/", "\\").rstrip("\\").lower() + "\\"
+                  for text in (path, root))
+    return path.startswith(root)

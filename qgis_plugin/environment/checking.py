@@ -7,7 +7,7 @@ from typing import Any
 
 from ..process import TaskCancelled, TaskFailed, run_task
 from .errors import SetupCancelled, SetupFailed
-from .interpreters import SUPPORTED, examine
+from .interpreters import chosen
 
 
 def check_interpreter(python: str | Path, worker: str | Path, version: str | None,
@@ -21,9 +21,7 @@ def check_interpreter(python: str | Path, worker: str | Path, version: str | Non
         SetupFailed: It cannot be used; the error says why.
         SetupCancelled: The user cancelled.
     """
-    found = examine(Path(python))
-    if found.flaw:
-        raise SetupFailed(f"{python} {found.flaw}", f"Choose a Python {SUPPORTED}")
+    chosen(python)
     return verify(Path(python), worker, version, listener)
 
 

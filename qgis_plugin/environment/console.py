@@ -105,20 +105,19 @@ class Console:
         lines: queue.Queue[str | None] = queue.Queue()
         threading.Thread(target=_pump, args=(process.stdout, lines), daemon=True).start()
         said: collections.deque[str] = collections.deque(maxlen=_REMEMBERED)
-        line: str | None = ""
-        while line is not None:
+        while True:
             if self.listener.is_cancelled():
                 raise SetupCancelled
             try:
                 line = lines.get(timeout=_LOOK)
             except queue.Empty:
-                line = ""
                 continue
-            if line is not None:
-                said.append(line)
-                self._log.write(f"{line}\n")
-                if on_line:
-                    on_line(line)
+            if line is None:
+                break
+            said.append(line)
+            self._log.write(f"{line}\n")
+            if on_line:
+                on_line(line)
         self._log.flush()
         return Outcome(process.wait(_PATIENCE), "\n".join(said))
 

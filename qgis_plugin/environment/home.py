@@ -14,9 +14,9 @@ from .busy import alone, shared
 from .console import Console
 from .errors import SetupFailed
 from .installer import check_backend
-from .interpreters import Interpreter
+from .interpreters import Interpreter, chosen
 from .lock import Lock
-from .making import NEW, OLD, Maker, given_base
+from .making import NEW, OLD, Maker
 from .variables import installer_variables
 
 VARIABLE = "GEOSEG_ENGINE_HOME"
@@ -87,7 +87,7 @@ class EngineHome:
             SetupCancelled: The user cancelled.
         """
         check_backend(backend)
-        base = given_base(base_python) if base_python else None
+        base = chosen(base_python) if base_python else None
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             with alone(self.root / "set-up.busy", listener), \

@@ -20,6 +20,8 @@ DEFAULT = "default"
 """The backend that takes every package from the usual index, as locked."""
 INSTALLER_LOCK = Path(__file__).parents[1] / "installer.lock"
 """The version of uv that is used, with its hashes."""
+INSTALL_UV = ("install", "--require-hashes", "--only-binary", ":all:", "-r", INSTALLER_LOCK)
+"""What to tell pip for that."""
 
 _BACKENDS = re.compile(r"auto|cpu|default|xpu|cu\d{2,3}|rocm\d+(\.\d+)*")
 _REPLACEABLE = ("auto", "cpu")
@@ -108,9 +110,8 @@ class Installer:
 
     def _add_uv(self) -> None:
         """Install uv with the pip of the base, or with one of the environment's own."""
-        arguments = ["install", "--require-hashes", "--only-binary", ":all:", "-r", INSTALLER_LOCK]
         self._pip = [self._base.path, "-I", "-m", "pip", "--python", self.python]
-        first = self._run(*self._pip, *arguments)
+        first = self._run(*self._pip, *INSTALL_UV)
         if first.is_good:
             return
         why = explain(first.output)
@@ -119,7 +120,7 @@ class Installer:
         # The base has no pip, or one that is too old to install into another environment.
         self._must(self._run(self.python, "-I", "-m", "ensurepip"))
         self._pip = [self.python, "-I", "-m", "pip"]
-        self._must(self._run(*self._pip, *arguments))
+        self._must(self._run(*self._pip, *INSTALL_UV))
 
     def _add_locked(self, requirements: Path, start: float, end: float) -> None:
         """Install exactly the given packages, each checked against its hash."""

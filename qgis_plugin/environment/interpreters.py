@@ -74,6 +74,19 @@ def examine(python: Path) -> Interpreter:
                           f"{_EXAMPLE}") from None
 
 
+def chosen(python: str | Path) -> Interpreter:
+    """Return a Python that the user has chosen.
+
+    Raises:
+        SetupFailed: It cannot be started, or is not supported.
+    """
+    found = examine(Path(python))
+    if found.flaw:
+        raise SetupFailed(f"{python} {found.flaw}", f"Choose a Python {SUPPORTED}, or none, and "
+                          "one will be looked for")
+    return found
+
+
 def find(note: Callable[[str], None]) -> tuple[Interpreter | None, list[Interpreter]]:
     """Look for a supported Python on this computer.
 

@@ -15,7 +15,7 @@ from .checking import verify
 from .console import Console
 from .errors import SetupFailed
 from .installer import Installer, check_space
-from .interpreters import SUPPORTED, Interpreter, examine, find, helpers
+from .interpreters import Interpreter, find, helpers
 from .lock import Lock
 from .managed import fetch_python
 from .part import Part
@@ -116,19 +116,6 @@ class Maker:
 
     def _part(self, start: float, end: float) -> Part:
         return Part(self._console.listener, start, end)
-
-
-def given_base(python: str | Path) -> Interpreter:
-    """Return the Python that the user has chosen to build on.
-
-    Raises:
-        SetupFailed: It cannot be started, or is not supported.
-    """
-    found = examine(Path(python))
-    if found.flaw:
-        raise SetupFailed(f"{python} {found.flaw}", f"Choose a Python {SUPPORTED}, or none, and "
-                          "one will be looked for")
-    return found
 
 
 def _rename(folder: Path, to: Path) -> None:

@@ -10,7 +10,7 @@ from . import stamp
 from .console import Console
 from .errors import SetupFailed
 from .explain import explain
-from .installer import INSTALLER_LOCK
+from .installer import INSTALL_UV
 from .interpreters import SUPPORTED, Interpreter, examine
 from .part import Part
 
@@ -55,13 +55,13 @@ def fetch_python(console: Console, helpers: Iterable[Path], root: Path, part: Pa
 def _install_uv(console: Console, helper: Path, tools: Path) -> tuple[Path | None, str]:
     """Install uv into a folder with a Python's pip; return its program and what was said."""
     shutil.rmtree(tools, ignore_errors=True)
-    wanted = ["install", "--require-hashes", "--only-binary", ":all:", "-r", INSTALLER_LOCK]
-    done = console.run([helper, "-I", "-m", "pip", *wanted, "--target", tools], guard=helper)
+    done = console.run([helper, "-I", "-m", "pip", *INSTALL_UV, "--target", tools], guard=helper)
     said = done.output
     if not done.is_good:
         done = console.run([helper, "-I", "-m", "venv", tools], guard=helper)
         if done.is_good:
-            done = console.run([stamp.interpreter(tools), "-I", "-m", "pip", *wanted], guard=helper)
+            done = console.run([stamp.interpreter(tools), "-I", "-m", "pip", *INSTALL_UV],
+                               guard=helper)
         said += done.output
     places = [tools / "bin" / "uv", tools / "bin" / "uv.exe", tools / "Scripts" / "uv.exe"]
     return next((path for path in places if done.is_good and path.is_file()), None), said

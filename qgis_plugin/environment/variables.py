@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Mapping
 
-from ..surroundings import clean_environment
+from ..surroundings import CERTIFICATES, clean_environment, is_below
 
 _KEPT = ("PIP_CACHE_DIR", "PIP_CERT", "PIP_CLIENT_CERT", "PIP_CONFIG_FILE", "PIP_DEFAULT_TIMEOUT",
          "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_INDEX_URL", "PIP_NO_INDEX", "PIP_PROXY",
@@ -69,7 +69,6 @@ def _leave_out_certificates_of_osgeo4w(variables: dict[str, str], root: str | No
     """Leave out names of QGIS' own certificates: they would hide those of the system."""
     if not root:
         return
-    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
-        if variables.get(name, "").replace("/", "\\").lower().startswith(
-                root.replace("/", "\\").lower()):
+    for name in CERTIFICATES:
+        if is_below(variables.get(name, ""), root):
             del variables[name]

@@ -16,13 +16,14 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from qgis_environment import PACKAGES
+
 HOME = Path(os.environ.get("GEOSEG_QGIS_CHROOTS", Path.home() / ".cache" / "geoseg-qgis"))
 """Where the chroots live, about 2 GB each."""
 PYTHON = "/opt/venv/bin/python"
 """Inside: the interpreter that knows QGIS and pytest-qgis."""
 
-_PACKAGES = ("qgis", "python3-qgis", "python3-venv", "xvfb", "xauth", "fonts-dejavu-core",
-             "fonts-open-sans", "ca-certificates")
+_PACKAGES = (*PACKAGES, "ca-certificates")
 _OPTIONS = ("--aptopt=APT::Install-Recommends \"false\"", "--aptopt=Acquire::Languages \"none\"",
             # A mirror may be a frozen copy, whose list of packages calls itself out of date.
             "--aptopt=Acquire::Check-Valid-Until \"false\"",

@@ -126,7 +126,7 @@ class Verb(QgsProcessingAlgorithm):
         if not fine:
             return fine, reason
         reasons = [item.check(self, values, context) for item in self._asked if item.check]
-        reasons += [outputs.unsupported(item, values, context) for item in self._written]
+        reasons += [outputs.unsupported(item, values) for item in self._written]
         reasons.append(self.contradiction(values, context))
         reason = next(filter(None, reasons), "")
         return not reason, reason

@@ -6,6 +6,7 @@ Each function makes one `Output` or `Result`. An `Output` is chosen by the user 
 
 from qgis.core import (
     QgsProcessing,
+    QgsProcessingContext,
     QgsProcessingOutputFile,
     QgsProcessingOutputHtml,
     QgsProcessingOutputNumber,
@@ -130,7 +131,7 @@ def vector_layer(name, title, key, hidden=False):
     return Result(QgsProcessingOutputVectorLayer(name, title), "files", key, True, hidden)
 
 
-def unsupported(output, values, context):
+def unsupported(output, values):
     """Return why a chosen output cannot be written, or None.
 
     The base class lets any ending pass.
@@ -138,6 +139,7 @@ def unsupported(output, values, context):
     chosen = values.get(output.name)
     if chosen is None:
         return None
-    fine, reason = output.definition.isSupportedOutputValue(chosen, context)
+    # Not in the dialog's own context: QGIS 3.22 would note the layer there, and load it even after
+    # a failure.
+    fine, reason = output.definition.isSupportedOutputValue(chosen, QgsProcessingContext())
     return None if fine else reason
-

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from qgis.core import QgsApplication, QgsLayerTreeModel, QgsProject
-from qgis.gui import QgsLayerTreeView
+from qgis.gui import QgsBrowserGuiModel, QgsLayerTreeView
 from qgis_run import PLUGIN, Qgis
 from world import SETTINGS, make_town
 
@@ -46,7 +46,8 @@ def plugin_package(plugins):
 
 @pytest.fixture(scope="session", autouse=True)
 def whole_iface(qgis_iface):
-    """Give pytest-qgis' stand-in for the desktop a real layer tree, on which later QGIS insists."""
+    """Give pytest-qgis' stand-in for the desktop what dialogs and later releases insist on."""
+    qgis_iface.browserModel = QgsBrowserGuiModel
     view = QgsLayerTreeView()
     view.setModel(QgsLayerTreeModel(QgsProject.instance().layerTreeRoot()))
     qgis_iface.layerTreeView = lambda: view

@@ -1,5 +1,8 @@
 """Results come onto the map styled and grouped; none do after a cancel or an error."""
 
+import re
+import time
+
 import pytest
 from qgis.core import (
     QgsProcessingContext,
@@ -7,6 +10,9 @@ from qgis.core import (
     QgsProcessingFeedback,
     QgsProject,
 )
+from qgis.PyQt.QtCore import QCoreApplication
+from qgis.PyQt.QtWidgets import QTextEdit
+from test_provider import algorithm
 from world import SETTINGS
 
 
@@ -97,3 +103,43 @@ def test_nothing_comes_onto_the_map_after_an_error(mapped, town, tmp_path):
                         "OUTPUT": str(tmp_path / "p.tif")})
     assert QgsProject.instance().mapLayers() == {}
     assert list(tmp_path.iterdir()) == []
+
+
+def press_run(verb, parameters):
+    """Run an algorithm by its dialog's button; return its log at the end."""
+    from processing.gui.AlgorithmDialog import AlgorithmDialog
+
+    dialog = AlgorithmDialog(verb, False, None)
+    dialog.setParameters(parameters)
+    dialog.runButton().click()
+    text, limit = "", time.monotonic() + 120
+    # A failure is told in the log alone: no signal is sent then.
+    while not re.search("Execution (completed|failed)", text):
+        assert time.monotonic() < limit, text
+        QCoreApplication.processEvents()
+        text = dialog.findChild(QTextEdit, "txtLog").toPlainText()
+    dialog.close()
+    dialog.deleteLater()
+    return text
+
+
+def test_a_dialog_runs_with_what_it_shows_at_first(whole_iface, town, mapped, tmp_path):
+    """Every widget hands over something, also those that the user leaves alone."""
+    QgsProject.instance().clear()
+    log = press_run(algorithm("burnlabels"), {
+        "IMAGE": str(town.image), "OSM": str(town.extract), "RECIPE": "buildings",
+        "OUTPUT": str(tmp_path / "labels.tif")})
+    assert "Execution completed" in log, log
+    assert [node.name() for node in QgsProject.instance().layerTreeRoot().children()] == ["Labels"]
+    assert (tmp_path / "labels.tif").is_file()
+
+
+def test_a_dialog_shows_one_sentence_and_loads_nothing(whole_iface, town, mapped, tmp_path):
+    QgsProject.instance().clear()
+    log = press_run(algorithm("burnlabels"), {
+        "IMAGE": str(town.image), "OSM": str(town.extract), "RECIPE": "water",
+        "OUTPUT": str(tmp_path / "labels.tif")})
+    assert "would hold no label" in log
+    assert "Traceback" not in log
+    assert "not correctly generated" not in log
+    assert QgsProject.instance().mapLayers() == {}

@@ -6,7 +6,6 @@ import subprocess
 
 import pytest
 from qgis.core import QgsApplication, QgsProcessingParameterEnum
-from qgis.gui import QgsBrowserGuiModel
 
 IDS = ("burnlabels", "classify", "evaluate", "exportchips", "fetchosm", "maparea",
        "modelinformation", "planchips", "polygonize", "predict", "setupengine", "tracecoastline",
@@ -75,10 +74,9 @@ def test_the_arguments_are_those_of_the_engine(provider, engine_python, checkout
         assert used <= set(found[item.TASK]) | composed.get(item.TASK, set()), item.name()
 
 
-def test_a_dialog_opens(verb, qgis_iface, monkeypatch, tmp_path):
+def test_a_dialog_opens(verb, whole_iface):
     from processing.gui.AlgorithmDialog import AlgorithmDialog
 
-    monkeypatch.setattr(qgis_iface, "browserModel", lambda: QgsBrowserGuiModel(), raising=False)
     dialog = AlgorithmDialog(verb, False, None)
     try:
         dialog.show()

@@ -148,7 +148,7 @@ class Verb(QgsProcessingAlgorithm):
                 display.forget(context)
         if answer is None:
             return {}
-        feedback.pushInfo(answer.get("text") or "")
+        display.tell(feedback, answer.get("text") or "")
         found = {item.name: path for item, path in paths.items() if path}
         found.update(self._results(answer, values, context))
         for item in (*self._written, *self._given):

@@ -63,6 +63,15 @@ def arrange(context, sources, run, hidden=()):
         details.setPostProcessor(_alive[source])
 
 
+def tell(feedback, text):
+    """Write an answer into the log; tables keep their columns."""
+    if "\n" in text:
+        # The log is a web page: other spaces would be drawn together.
+        feedback.pushCommandInfo(text.replace(" ", "\u00a0"))
+    else:
+        feedback.pushInfo(text)
+
+
 def link(feedback, title, path):
     """Write a link to a file into the log; releases before 3.36 show it as plain text."""
     address = Path(path).as_uri()

@@ -1,5 +1,7 @@
 """The engine as the algorithms see it: one call that runs a verb in a process of its own."""
 
+import re
+import time
 from pathlib import Path
 
 from qgis.core import QgsProcessingException
@@ -14,13 +16,17 @@ MISSING = ("geoseg's engine is not set up. Run \"Set up engine\" in the geoseg g
            "Processing toolbox (or in the menu Plugins > geoseg) once, and try again.")
 """What every algorithm says where there is no engine."""
 
+SAY_SECONDS = 10.0
+"""Seconds between two lines of the log that differ only in their numbers."""
+_NUMBERS = re.compile(r"[\d.,]+")
+
 
 class Listener:
     """Shows what the engine tells in an algorithm's dialog, and passes the Cancel button on."""
 
     def __init__(self, feedback):
         self._feedback = feedback
-        self._text = None
+        self._stage, self._said = "", 0.0
 
     def is_cancelled(self):
         """Return whether the user has pressed Cancel."""
@@ -32,11 +38,15 @@ class Listener:
         return self._feedback.isCanceled()
 
     def progress(self, fraction, text=None):
-        """Move the bar; say what is being done when that changes."""
+        """Move the bar; say what is being done when that changes, and now and then meanwhile.
+
+        QGIS keeps every text in the log, and a training has thousands of steps.
+        """
         self._feedback.setProgress(100 * fraction)
-        if text and text != self._text:
+        stage, now = _NUMBERS.sub("", text or ""), time.monotonic()
+        if text and (stage != self._stage or now - self._said > SAY_SECONDS):
             self._feedback.setProgressText(text)
-            self._text = text
+            self._stage, self._said = stage, now
 
     def log(self, level, text):
         """Write a line into the log."""

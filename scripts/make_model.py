@@ -76,6 +76,7 @@ def build(recipes):
         place = QgsProcessingModelParameter(definition.name())
         place.setPosition(QPointF(120.0, 100.0 + 110.0 * row))
         model.addModelParameter(definition, place)
+    model.setParameterOrder([definition.name() for definition in inputs(recipes)])
     for row, step in enumerate(STEPS):
         model.addChildAlgorithm(_child(row, *step))
     return model
@@ -85,8 +86,13 @@ def _child(row, name, algorithm, title, own, others, written):
     child = QgsProcessingModelChildAlgorithm(f"geoseg:{algorithm}")
     child.setChildId(name)
     child.setDescription(title)
-    child.setPosition(QPointF(430.0 + 40.0 * row, 100.0 + 110.0 * row))
+    child.setPosition(QPointF(430.0 + 20.0 * row, 100.0 + 110.0 * row))
     source = QgsProcessingModelChildParameterSource
+    # Without a value of its own, the Designer takes a parameter with a default for forgotten.
+    for definition in child.algorithm().parameterDefinitions():
+        if not definition.isDestination() and definition.defaultValue() is not None:
+            value = source.fromStaticValue(definition.defaultValue())
+            child.addParameterSources(definition.name(), [value])
     for parameter, value in own.items():
         child.addParameterSources(parameter, [source.fromModelParameter(value)])
     for parameter, (step, output) in others.items():
@@ -100,7 +106,7 @@ def _output(row, child, name, title):
     made = QgsProcessingModelOutput(name, title)
     made.setChildId(child)
     made.setChildOutputName("OUTPUT")
-    made.setPosition(QPointF(820.0 + 40.0 * row, 130.0 + 110.0 * row))
+    made.setPosition(QPointF(720.0 + 20.0 * row, 130.0 + 110.0 * row))
     return made
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from qgis.core import QgsProject
 from qgis.PyQt.QtCore import Qt
-from qgis.PyQt.QtWidgets import QAction, QApplication, QDockWidget, QProgressBar
+from qgis.PyQt.QtWidgets import QAction, QApplication, QDockWidget, QWidget
 from qgis.utils import iface
 from qgis_pictures import IMAGE, dialog_of, fresh, map_picture, nodes, opened, show, step, window
 from qgis_stage import draw, log_of, longest_stall, run_algorithm, shot, toolbox, wait, wait_until
@@ -128,15 +128,14 @@ def maparea(order: Order) -> None:
 def designer(order: Order) -> None:
     """Open the shipped model in the Model Designer, and run it from the toolbox."""
     fresh(order.source("image.tif"))
-    [action] = [action for action in iface.pluginMenu().findChildren(QAction)
-                if action.text().startswith("Example in the Model Designer")]
-    action.trigger()
-    wait_until(lambda: [widget for widget in QApplication.topLevelWidgets()
-                        if "odeler" in type(widget).__name__ and widget.isVisible()], "designer")
-    [dialog] = [widget for widget in QApplication.topLevelWidgets()
-                if "odeler" in type(widget).__name__ and widget.isVisible()]
+    [menu] = [entry.menu() for entry in iface.pluginMenu().actions() if "geoseg" in entry.text()]
+    next(entry for entry in menu.actions() if "Designer" in entry.text()).trigger()
+    wait_until(designers, "the Model Designer")
+    [dialog] = designers()
     dialog.resize(1200, 800)
     wait(500)
+    next(action for action in dialog.findChildren(QAction)
+         if action.text().replace("&", "") == "Zoom Full").trigger()
     shot("designer", dialog)
     dialog.setDirty(False)
     dialog.close()
@@ -152,6 +151,12 @@ def designer(order: Order) -> None:
     run.close()
 
 
+def designers() -> list[QWidget]:
+    """Return the open windows of the Model Designer."""
+    return [widget for widget in QApplication.topLevelWidgets()
+            if type(widget).__name__ == "ModelerDialog" and widget.isVisible()]
+
+
 def cancel(order: Order) -> None:
     """Cancel a training, and measure for how long QGIS stood still at most."""
     fresh(order.source("image.tif"))
@@ -160,13 +165,11 @@ def cancel(order: Order) -> None:
                                    "OUTPUT": model})
     ends: list[bool] = []
     dialog.algorithmFinished.connect(lambda ok, _: ends.append(ok))
-    bar = dialog.findChild(QProgressBar)
     with longest_stall() as at_start:
         dialog.runButton().click()
         wait(1000)
     with longest_stall() as at_work:
-        wait_until(lambda: bar.value() > 0 or ends, "the first steps of the training", 600)
-        wait(5000)
+        wait_until(lambda: "step 2/" in log_of(dialog) or ends, "the training", 600)
     with longest_stall() as at_end:
         dialog.cancelButton().click()
         wait_until(lambda: ends, "the end", 60)

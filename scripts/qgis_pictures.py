@@ -8,6 +8,7 @@ from typing import Any
 
 from qgis.core import QgsLayerTreeLayer, QgsProject, QgsRectangle
 from qgis.PyQt.QtCore import QRect, Qt
+from qgis.PyQt.QtGui import QTextCursor
 from qgis.PyQt.QtWidgets import QDialog, QDockWidget, QWidget
 from qgis.utils import iface
 from qgis_stage import OUT, add_layer, draw, open_algorithm, run_algorithm, shot, wait
@@ -47,6 +48,8 @@ def nodes() -> Iterator[QgsLayerTreeLayer]:
 def folded() -> None:
     """Fold the legends of what is not seen, and of the image."""
     for node in nodes():
+        # Unfolding has no effect on a node that thinks it is unfolded.
+        node.setExpanded(False)
         node.setExpanded(node.isVisible() and node.name() != IMAGE)
 
 
@@ -97,14 +100,35 @@ def opened(name: str, parameters: dict[str, Any]) -> QDialog:
     return dialog
 
 
-def step(name: str, parameters: dict[str, Any], log: str = "") -> dict[str, Any]:
-    """Take a picture of a dialog, press Run, wait for the results; `log` names a picture of it."""
+def step(name: str, parameters: dict[str, Any], log_from: str = "") -> dict[str, Any]:
+    """Take a picture of a dialog, press Run and wait for the results.
+
+    Args:
+        name: The algorithm's name.
+        parameters: What is filled in.
+        log_from: Text that begins what a picture of the log shows; no picture by default.
+    """
     dialog = dialog_of(name, parameters)
     results = run_algorithm(dialog, 3000)
     print(f"{name}: {json.dumps(results, default=str)}", flush=True)
-    if log:
-        dialog.findChild(QWidget, "textShortHelp").hide()
-        shot(log, dialog)
+    if log_from:
+        _log_picture(f"log-{name}", dialog, log_from)
     dialog.close()
     wait(500)
     return results
+
+
+def _log_picture(name: str, dialog: QDialog, first: str) -> None:
+    dialog.findChild(QWidget, "textShortHelp").hide()
+    wait(200)
+    log = dialog.findChild(QWidget, "txtLog")
+    log.moveCursor(QTextCursor.MoveOperation.Start)
+    # The log's tables hold spaces that do not break.
+    if not log.find(first.replace(" ", "\u00a0")):
+        raise LookupError(f"the log lacks {first!r}")
+    cursor = log.textCursor()
+    cursor.clearSelection()
+    log.setTextCursor(cursor)
+    bar = log.verticalScrollBar()
+    bar.setValue(bar.value() + log.cursorRect().top() - 4)
+    shot(name, dialog)

@@ -33,8 +33,8 @@ IMAGES = ROOT / "docs" / "qgis" / "images"
 PARTS = ("start", "maparea", "labels", "maps", "designer", "cancel", "report")
 SCREEN = "1280x900"
 WIDEST = 1200
-COLOURS = 200
-"""Enough for dialogs and styles; imagery gets a little coarse, and the pictures small."""
+COLOURS = 128
+"""Few, for small pictures; they are chosen so that small patches of a legend keep theirs."""
 
 
 def main() -> int:
@@ -48,9 +48,11 @@ def main() -> int:
         parser.error(f"a part is one of {', '.join(PARTS)}")
     _make_scene()
     out, work = ROOT / "build" / "screenshots", ROOT / "build" / "town"
+    # The products of the steps are made anew; nothing is replaced in a dialog unasked.
+    shutil.rmtree(work, ignore_errors=True)
     for folder in (out, work):
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
+    (out / "failure.png").unlink(missing_ok=True)
     with _seen_as(asked.link) as root:
         places = {name: str(root / path.relative_to(ROOT)) for name, path in {
             "scene": FOLDER / "scene", "map": FOLDER / "map", "work": work,
@@ -64,7 +66,7 @@ def main() -> int:
     if "report" in parts:
         _picture_of_report(FOLDER / "map" / "report.html", out / "report.png")
     IMAGES.mkdir(parents=True, exist_ok=True)
-    for path in sorted(out.glob("*.png")):
+    for path in out.glob("*.png"):
         _shrink(path, IMAGES / path.name)
     total = sum(path.stat().st_size for path in IMAGES.glob("*.png"))
     print(f"{IMAGES}: {total / 1e6:.2f} MB")
@@ -112,7 +114,8 @@ def _shrink(source: Path, target: Path) -> None:
         picture = opened.convert("RGB")
     if picture.width > WIDEST:
         picture = picture.resize((WIDEST, round(picture.height * WIDEST / picture.width)))
-    picture.quantize(COLOURS, dither=Image.Dither.NONE).save(target, optimize=True)
+    picture.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
+        target, optimize=True)
 
 
 if __name__ == "__main__":

@@ -79,14 +79,14 @@ def labels(order: Order) -> None:
     map_picture("map-chips", None)
     step("exportchips", {"CHIPS": chips, "OUTPUT": order.product("tiles")})
     step("trainmodel", {"CHIPS": chips, **recipe, "STEPS": FEW,
-                        "OUTPUT": order.product("model.safetensors")}, log="log-trainmodel")
+                        "OUTPUT": order.product("model.safetensors")}, "On the validation chips")
 
 
 def maps(order: Order) -> None:
     """Go on, with the model that "Map an area" has trained for the recipe's full time."""
     fresh(order.source("image.tif"))
     image, model = order.source("image.tif"), f"{order.map}/model.safetensors"
-    step("modelinformation", {"FILE": model}, log="log-modelinformation")
+    step("modelinformation", {"FILE": model}, "kind ")
     proba, classes = order.product("probabilities.tif"), order.product("classes.tif")
     step("predict", {"MODEL": model, "IMAGE": image, "OUTPUT": proba,
                      "UNCERTAINTY": order.product("uncertainty.tif")})
@@ -106,7 +106,7 @@ def maps(order: Order) -> None:
     show("coastline", IMAGE)
     map_picture("map-coastline")
     step("evaluate", {"MODEL": model, "CHIPS": f"{order.map}/chips.gpkg",
-                      "OUTPUT": order.product("report.html")}, log="log-evaluate")
+                      "OUTPUT": order.product("report.html")}, "class ")
 
 
 def maparea(order: Order) -> None:
@@ -115,7 +115,7 @@ def maparea(order: Order) -> None:
     parameters = {"IMAGE": order.source("image.tif"), "AREA": order.source("aoi.gpkg"),
                   "OSM": order.source("osm.gpkg"), "RECIPE_FILE": order.recipe,
                   "OUTPUT": order.map}
-    step("maparea", parameters, log="log-maparea")
+    step("maparea", parameters, "class ")
     main = window(1100, 720, "Layers")
     main.resizeDocks([main.findChild(QDockWidget, "Layers")], [250], Qt.Orientation.Horizontal)
     for node in nodes():
@@ -169,7 +169,7 @@ def cancel(order: Order) -> None:
         dialog.runButton().click()
         wait(1000)
     with longest_stall() as at_work:
-        wait_until(lambda: "step 2/" in log_of(dialog) or ends, "the training", 600)
+        wait_until(lambda: log_of(dialog).count("step ") > 1 or ends, "the training", 600)
     with longest_stall() as at_end:
         dialog.cancelButton().click()
         wait_until(lambda: ends, "the end", 60)

@@ -42,6 +42,14 @@ def test_commands_and_options_exist(page):
         assert used <= known, (line[0], used - known)
 
 
+def test_pictures_are_shown_and_small():
+    pictures = set((ROOT / "docs").rglob("*.png"))
+    shown = {(page.parent / target).resolve() for page in PAGES
+             for target in re.findall(r"!\[[^]]*\]\(([^)]+)\)", page.read_text(encoding="utf-8"))}
+    assert pictures == shown
+    assert sum(path.stat().st_size for path in pictures) < 2_500_000
+
+
 def test_the_version_is_one():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     assert project["project"]["dynamic"] == ["version"]

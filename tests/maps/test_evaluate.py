@@ -242,7 +242,7 @@ def test_what_does_not_fit_is_refused_and_leaves_nothing(tmp_path):
     good = make_model(Echo(2), bands=1)
     refused(ModelError, tmp_path, make_model(Echo(2), bands=1, classes=("land", "sea")), plan,
             "land, sea.*land, water")
-    refused(ModelError, tmp_path, make_model(bands=3), plan, "has 1 bands")
+    refused(ModelError, tmp_path, make_model(bands=3), plan, "has 1 band,")
     refused(PlanError, tmp_path, good, plan, "has no validation chips", split="val")
     refused(PlanError, tmp_path, good, plan, "not one of", split="holdout")
     refused(OutputError, tmp_path, good, plan, r"\.html", out=tmp_path / "report.pdf")

@@ -33,7 +33,7 @@ IMAGES = ROOT / "docs" / "qgis" / "images"
 PARTS = ("start", "maparea", "labels", "maps", "designer", "cancel", "report")
 SCREEN = "1280x900"
 WIDEST = 1200
-COLOURS = 128
+COLOURS = 192
 """Few, for small pictures; they are chosen so that small patches of a legend keep theirs."""
 
 
@@ -114,7 +114,7 @@ def _shrink(source: Path, target: Path) -> None:
         picture = opened.convert("RGB")
     if picture.width > WIDEST:
         picture = picture.resize((WIDEST, round(picture.height * WIDEST / picture.width)))
-    picture.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
+    picture.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, kmeans=3, dither=Image.Dither.NONE).save(
         target, optimize=True)
 
 

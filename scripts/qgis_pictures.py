@@ -123,8 +123,7 @@ def _log_picture(name: str, dialog: QDialog, first: str) -> None:
     wait(200)
     log = dialog.findChild(QWidget, "txtLog")
     log.moveCursor(QTextCursor.MoveOperation.Start)
-    # The log's tables hold spaces that do not break.
-    if not log.find(first.replace(" ", "\u00a0")):
+    if not log.find(first):
         raise LookupError(f"the log lacks {first!r}")
     cursor = log.textCursor()
     cursor.clearSelection()

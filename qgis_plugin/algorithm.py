@@ -17,8 +17,8 @@ HELP = "https://github.com/geoseg/geoseg/blob/main/docs/qgis/{name}.md"
 
 LABELS, TRAINING, MAPPING, SCORING, WHOLE, SETUP = (
     ("labels", "1 Labels"), ("training", "2 Training"), ("mapping", "3 Mapping"),
-    ("scoring", "4 Scoring"), ("whole", "All at once"), ("setup", "Set-up"))
-"""Groups of the toolbox as (name, title)."""
+    ("scoring", "4 Scoring"), ("All at once", "All at once"), ("setup", "Set-up"))
+"""Groups of the toolbox as (name, title); a model can share only one that is named as titled."""
 
 
 class Verb(QgsProcessingAlgorithm):

@@ -17,7 +17,7 @@ _NEEDS_EXTENT = ("{name} is a base map. To export it, give the area as an extent
 class MapArea(Verb):
     """From an image to a scored map."""
 
-    ID, TITLE, TASK = "maparea", "Map an area", "run"
+    ID, TITLE, TASK, ICON = "maparea", "Map an area", "run", "whole"
     TAGS = ("workflow", "chain", "land cover", "buildings", "water", "OpenStreetMap")
     SUMMARY = "Makes a scored map of an image: labels, training, prediction, polygons, report."
     NOTES = ("<p>Started again with the same folder, it keeps what is finished and goes on with "

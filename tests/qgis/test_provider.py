@@ -33,6 +33,11 @@ def test_the_toolbox_lists_them_all(provider):
     assert named == {*IDS, "Image to polygons"}
 
 
+def test_a_group_stands_in_the_toolbox_once(provider):
+    groups = {(item.groupId(), item.group()) for item in provider.algorithms()}
+    assert len({title for _, title in groups}) == len(groups)
+
+
 def test_an_algorithm_is_described(verb):
     assert verb.displayName()
     assert verb.group()

@@ -15,6 +15,8 @@ from .process import TaskCancelled, TaskFailed, run_task
 MISSING = ("geoseg's engine is not set up. Run \"Set up engine\" in the geoseg group of the "
            "Processing toolbox (or in the menu Plugins > geoseg) once, and try again.")
 """What every algorithm says where there is no engine."""
+STOPPED = "Stopped. Nothing half-made was left."
+"""What is said after a cancel."""
 
 SAY_SECONDS = 10.0
 """Seconds between two lines of the log that differ only in their numbers."""
@@ -79,7 +81,7 @@ def run(task, params, feedback):
             return run_task(str(python), str(worker()), task, params, listener=Listener(feedback),
                             version=version())
     except TaskCancelled:
-        feedback.pushInfo("Stopped. Nothing half-made was left.")
+        feedback.pushInfo(STOPPED)
         return None
     except TaskFailed as failure:
         raise explained(failure, feedback) from None

@@ -71,22 +71,8 @@ def raster(name, title, argument, text, optional=False):
     return Parameter(definition, argument, read, text, check)
 
 
-def rasters(name, title, argument, text):
-    """Ask for any number of rasters; the order counts."""
-    def read(algorithm, values, context):
-        layers = algorithm.parameterAsLayerList(values, name, context)
-        return [inputs.raster_path(layer) for layer in layers] or None
-
-    def check(algorithm, values, context):
-        layers = algorithm.parameterAsLayerList(values, name, context)
-        return next(filter(None, map(inputs.why_not_raster, layers)), None)
-
-    definition = QgsProcessingParameterMultipleLayers(name, title, RASTER, optional=True)
-    return Parameter(definition, argument, read, text, check)
-
-
-def layers(name, title, argument, text, optional=False):
-    """Ask for vector and raster layers; filters and layers in memory count as they are shown."""
+def layers(name, title, argument, text, kind=ANY_MAP):
+    """Ask for any number of layers; filters and layers in memory count as they are shown."""
     def read(algorithm, values, context):
         chosen = algorithm.parameterAsLayerList(values, name, context)
         return [inputs.layer_source(layer, context) for layer in chosen] or None
@@ -95,7 +81,7 @@ def layers(name, title, argument, text, optional=False):
         chosen = algorithm.parameterAsLayerList(values, name, context)
         return next(filter(None, map(inputs.why_not_layer, chosen)), None)
 
-    definition = QgsProcessingParameterMultipleLayers(name, title, ANY_MAP, optional=optional)
+    definition = QgsProcessingParameterMultipleLayers(name, title, kind, optional=True)
     return Parameter(definition, argument, read, text, check)
 
 

@@ -24,7 +24,7 @@ class BurnLabels(Verb):
             parameters.layers("SOURCES", "Further sources", ("sources", "layers"), "Vector layers "
                               "with a column <code>class</code> or OpenStreetMap tags, and "
                               "land-cover rasters whose codes the recipe names. Example: an "
-                              "older land-cover map.", optional=True),
+                              "older land-cover map."),
             *recipe_parameters(),
             parameters.features("FEATURES", "Features of one class", ("assign", "file"), "A layer, "
                                 "or its selected features, that all belong to one class. Example: "

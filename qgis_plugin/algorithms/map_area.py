@@ -42,7 +42,7 @@ class MapArea(Verb):
                             "OpenStreetMap data (*.pbf *.osm *.gpkg)", optional=True),
             parameters.layers("LABELS", "Labels instead", "labels", "Vector layers or land-cover "
                               "rasters to learn from instead of OpenStreetMap. Example: an older "
-                              "land-cover map.", optional=True),
+                              "land-cover map."),
             parameters.number("STEPS", "Training steps", ("recipe", "settings", "train.steps"),
                               "By default the recipe's. Example: <code>600</code>", None, 1,
                               whole=True),

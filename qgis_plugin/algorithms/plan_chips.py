@@ -32,11 +32,12 @@ class PlanChips(Verb):
                               optional=True),
             parameters.raster("LABELS", "Labels", "labels", "Made by <i>Burn labels</i> for this "
                               "image. Example: <code>labels.tif</code>", optional=True),
-            parameters.rasters("IMAGES", "Further images", ("more", "images"), "Further scenes to "
-                               "learn from. Example: <code>ortho_east.tif</code>").rare(),
-            parameters.rasters("IMAGES_LABELS", "Labels of the further images", ("more", "labels"),
-                               "One for each further image, in the same order. Example: "
-                               "<code>labels_east.tif</code>").rare(),
+            parameters.layers("IMAGES", "Further images", ("more", "images"), "Further scenes to "
+                              "learn from. Example: <code>ortho_east.tif</code>",
+                              parameters.RASTER).rare(),
+            parameters.layers("IMAGES_LABELS", "Labels of the further images", ("more", "labels"),
+                              "One for each further image, in the same order. Example: "
+                              "<code>labels_east.tif</code>", parameters.RASTER).rare(),
             parameters.folder("FOLDER", "Folder of tiles instead", "folder", "Tiles as <i>Export "
                               "chips</i> writes them, taken in as they are. Example: "
                               "<code>tiles</code>").rare(),

@@ -57,7 +57,7 @@ class SetUpEngine(Verb):
                 return _use(arguments["INTERPRETER"], listener)
             return _build(arguments, listener)
         except SetupCancelled:
-            feedback.pushInfo("Stopped. Nothing half-made was left.")
+            feedback.pushInfo(engine.STOPPED)
             return None
         except SetupFailed as failure:
             raise engine.explained(failure, feedback) from None

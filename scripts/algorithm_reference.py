@@ -130,8 +130,9 @@ def _markdown(text: str, titles: Mapping[str, str]) -> str:
 def main() -> None:
     """Renew every page."""
     sys.path[:0] = ["/usr/share/qgis/python", "/usr/share/qgis/python/plugins"]
-    from package_plugin import link
     from qgis.core import QgsApplication
+
+    from package_plugin import link
 
     QgsApplication.setPrefixPath("/usr", True)
     application = QgsApplication([], False)

@@ -22,9 +22,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--scene", action="store_true", help="make only the scene")
     asked = parser.parse_args()
-    from demo_scene import demo_scene_in, make_demo_scene
-
     import geoseg
+    from demo_scene import demo_scene_in, make_demo_scene
     from geoseg.progress import ConsoleBar
 
     scene = demo_scene_in(FOLDER / "scene")

@@ -11,7 +11,6 @@ import subprocess
 from pathlib import Path
 
 from environment import DOWNLOAD, ROOT, alone, digest, say, step
-
 from qgis_plugin.surroundings import clean_environment
 
 TESTS = ROOT / "tests" / "qgis"

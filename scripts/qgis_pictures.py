@@ -11,6 +11,7 @@ from qgis.PyQt.QtCore import QRect, Qt
 from qgis.PyQt.QtGui import QTextCursor
 from qgis.PyQt.QtWidgets import QDialog, QDockWidget, QWidget
 from qgis.utils import iface
+
 from qgis_stage import OUT, add_layer, draw, open_algorithm, run_algorithm, shot, wait
 
 IMAGE = "ortho"

@@ -22,10 +22,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from demo import FOLDER, RECIPE
 from environment import ROOT, run_inside
 from qgis_desktop import run_in_desktop
-
-from demo import FOLDER, RECIPE
 
 STAGE = ROOT / "scripts" / "screenshots_stage.py"
 IMAGES = ROOT / "docs" / "qgis" / "images"

@@ -15,6 +15,7 @@ from qgis.core import QgsProject
 from qgis.PyQt.QtCore import Qt
 from qgis.PyQt.QtWidgets import QAction, QApplication, QDockWidget, QWidget
 from qgis.utils import iface
+
 from qgis_pictures import IMAGE, dialog_of, fresh, map_picture, nodes, opened, show, step, window
 from qgis_stage import draw, log_of, longest_stall, run_algorithm, shot, toolbox, wait, wait_until
 

@@ -47,7 +47,7 @@ def _table(title: str, model: type[BaseModel]) -> str:
     for name, field in model.model_fields.items():
         if field.description is None:
             continue
-        default = field.get_default()
+        default = field.get_default(call_default_factory=True)
         shown = "required" if default is PydanticUndefined else f"`{_toml(default)}`"
         meaning = " ".join(field.description.split()).replace("|", "\\|")
         rows.append(f"| `{field.alias or name}` | {shown} | {meaning} |")

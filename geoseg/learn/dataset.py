@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -85,16 +85,20 @@ class TrainingCrops:
         augment: Random changes.
         size: Side in pixels of the crops given to the network.
         seed: Seed.
+        chances: From a step to the chance of each chip to be drawn at it, float (chips,) with sum
+            1; by default the chips' weights at every step.
     """
 
     def __init__(self, scenes: Scenes, chips: gpd.GeoDataFrame, bands: Sequence[BandCard],
-                 augment: AugmentRecipe, size: int, seed: int) -> None:
+                 augment: AugmentRecipe, size: int, seed: int,
+                 chances: Callable[[int], np.ndarray] | None = None) -> None:
         self._scenes, self._bands, self._augment = scenes, bands, augment
         self._size, self._seed = size, seed
         self._places = chips[["scene", "label"]].to_numpy()
         self._boxes = chips[["col", "row", "width", "height"]].to_numpy(dtype=int)
         weight = chips["weight"].to_numpy(dtype=float)
-        self._chance = weight / weight.sum()
+        weight = weight / weight.sum()
+        self._chances = chances or (lambda step: weight)
         self._gains = np.array([band.gain for band in bands])
         self._areas = self._training_areas()
 
@@ -116,7 +120,7 @@ class TrainingCrops:
     def crop(self, step: int, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Return one augmented crop and its label."""
         rng = np.random.default_rng([self._seed, step, index])
-        chip = int(rng.choice(len(self._chance), p=self._chance))
+        chip = int(rng.choice(len(self._boxes), p=self._chances(step)))
         scene, label = self._places[chip]
         window, side = self.draw_window(chip, rng)
         sample = read_sample(self._scenes, scene, label, window, self._bands)

@@ -59,8 +59,9 @@ def _toml(value: object) -> str:
         return "not set"
     if isinstance(value, bool):
         return str(value).lower()
-    return f'"{value}"' if isinstance(value, str) else str(value).replace("(", "[").replace(
-        ")", "]")
+    if isinstance(value, tuple):
+        value = list(value)
+    return f'"{value}"' if isinstance(value, str) else str(value)
 
 
 if __name__ == "__main__":

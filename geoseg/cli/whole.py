@@ -71,6 +71,7 @@ def recipes(name: str | None, schema: bool) -> None:
         elif name:
             text = recipe_text(name)
         else:
-            text = "\n".join(f"{item:<16}{Recipe.read(item).description}"
-                             for item in shipped_recipes())
+            names = shipped_recipes()
+            text = "\n".join(f"{name:<{max(map(len, names)) + 2}}{Recipe.read(name).description}"
+                             for name in names)
     click.echo(text)

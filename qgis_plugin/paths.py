@@ -1,5 +1,6 @@
 """Where the plugin's own files lie: icons, models, the engine's source, its shipped recipes."""
 
+from importlib import util
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -28,6 +29,15 @@ def shipped_recipes():
     """Return the names of the recipes that come with the engine."""
     folder = engine_root() / "geoseg" / "recipes"
     return sorted(path.stem for path in folder.glob("*.toml"))
+
+
+def names():
+    """Return the engine's module of names that a recipe may choose from, which needs no engine."""
+    source = engine_root() / "geoseg" / "recipe" / "names.py"
+    spec = util.spec_from_file_location("geoseg_recipe_names", source)
+    module = util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def models():

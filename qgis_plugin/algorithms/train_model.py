@@ -1,6 +1,6 @@
 """Train model."""
 
-from .. import outputs, parameters
+from .. import outputs, parameters, paths
 from ..algorithm import TRAINING, Verb
 from ..recipes import device, recipe_parameters
 
@@ -15,6 +15,7 @@ class TrainModel(Verb):
              "earlier run</i> continues exactly from there.</p>")
 
     def parameters(self):
+        known = paths.names()
         return [
             parameters.chip_plan(),
             *recipe_parameters(),
@@ -22,11 +23,26 @@ class TrainModel(Verb):
                               "to train; by default the recipe's. It ends earlier when the "
                               "validation no longer improves. Example: <code>600</code>", None, 1,
                               whole=True),
-            parameters.string("NETWORK", "Network", ("recipe", "settings", "train.network"),
-                              "By default the recipe's. Example: <code>unet</code> or "
-                              "<code>classic-unet</code>").rare(),
+            parameters.choice("NETWORK", "Network", ("recipe", "settings", "train.network"),
+                              "By default the recipe's. <code>unet</code> to <code>dpt</code> take "
+                              "an encoder.", known.NETWORKS, None, optional=True).rare(),
             parameters.string("ENCODER", "Encoder", ("recipe", "settings", "train.encoder"),
-                              "By default the recipe's. Example: <code>resnet18</code>").rare(),
+                              "By default the recipe's. Example: <code>resnet18</code>, "
+                              "<code>efficientnet-b0</code> or, of timm, "
+                              "<code>tu-mobilenetv4_conv_small</code>").rare(),
+            parameters.string("LOSS", "Loss", ("recipe", "settings", "train.loss"), "By default "
+                              "the recipe's; a weighted sum. Example: <code>0.7*ce + 0.3*dice"
+                              "</code> or <code>tversky(alpha=0.3, beta=0.7)</code>").rare(),
+            parameters.choice("OPTIMIZER", "Optimiser", ("recipe", "settings", "train.optimizer"),
+                              "By default the recipe's.", known.OPTIMIZERS, None,
+                              optional=True).rare(),
+            parameters.number("LEARNING_RATE", "Learning rate",
+                              ("recipe", "settings", "train.learning_rate"), "Peak of the "
+                              "schedule; by default the recipe's. Example: <code>0.001</code>",
+                              None, 0.0).rare(),
+            parameters.choice("SCHEDULE", "Schedule of the rate",
+                              ("recipe", "settings", "train.schedule"), "By default the recipe's.",
+                              known.SCHEDULES, None, optional=True).rare(),
             parameters.number("BATCH", "Chips per step", ("recipe", "settings", "train.batch"),
                               "Fewer need less memory. Example: <code>4</code>", None, 1,
                               whole=True).rare(),

@@ -79,6 +79,23 @@ def test_the_arguments_are_those_of_the_engine(provider, engine_python, checkout
         assert used <= set(found[item.TASK]) | composed.get(item.TASK, set()), item.name()
 
 
+@pytest.mark.parametrize(("verb_id", "section", "choices"), [
+    ("trainmodel", "TrainRecipe", {"NETWORK": "network", "OPTIMIZER": "optimizer",
+                                   "SCHEDULE": "schedule"}),
+])
+def test_a_dialog_offers_what_the_engine_knows(provider, engine_python, checkout, verb_id, section,
+                                               choices):
+    printed = subprocess.run([engine_python, "-m", "geoseg", "recipes", "--schema"], check=True,
+                             cwd=str(checkout), capture_output=True, text=True).stdout
+    schema = json.loads(printed)
+    known = schema["$defs"][section]["properties"]
+    verb = algorithm(verb_id)
+    for name, key in choices.items():
+        offered = verb.parameterDefinition(name).options()
+        assert offered == known[key]["enum"]
+        assert len(offered) > 3
+
+
 def test_a_dialog_opens(verb, whole_iface):
     from processing.gui.AlgorithmDialog import AlgorithmDialog
 

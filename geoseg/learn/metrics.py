@@ -17,7 +17,6 @@ from geoseg.learn.scores import ClassScores, Scores
 from geoseg.learn.thresholds import (
     PrecisionRecall,
     Reliability,
-    average_precision,
     best_division,
     best_threshold,
     confusion_at,
@@ -171,7 +170,7 @@ class Tally:
             mean_iou=_mean([item.iou for item in seen]),
             mean_dice=_mean([item.dice for item in seen]), classes_scored=len(seen),
             kappa=None if self.legend.overlapping else _kappa(confusion[0]),
-            ece=self._calibration_error(),
+            ece=self.reliability().error,
             confusion=tuple(tuple(tuple(row) for row in matrix)
                             for matrix in confusion.tolist()))
 
@@ -190,14 +189,13 @@ class Tally:
         hit = int(matrix[place, place])
         support, predicted = int(matrix[place].sum()), int(matrix[:, place].sum())
         occurs = support > 0
-        positives, negatives = self.histograms[c, ::-1]
         return ClassScores(
             name=self.legend.names[c], support=support, predicted=predicted,
             iou=_ratio(hit, support + predicted - hit) if occurs else None,
             dice=_ratio(2 * hit, support + predicted) if occurs else None,
             precision=_ratio(hit, predicted) if occurs else None,
             recall=_ratio(hit, support),
-            average_precision=average_precision(positives, negatives) if self.curves else None,
+            average_precision=self.precision_recall(self.legend.names[c]).area,
             boundary_f1=_boundary_f1(*self.edges[c].tolist()) if edges else None)
 
     def precision_recall(self, name: str) -> PrecisionRecall:
@@ -235,11 +233,6 @@ class Tally:
         used = count > 0
         return Reliability(self.confidence[used] / count[used],
                            self.outcomes[used, 1] / count[used], count[used])
-
-    def _calibration_error(self) -> float | None:
-        bins = self.reliability()
-        gaps = np.abs(bins.confidence - bins.accuracy)
-        return float(np.average(gaps, weights=bins.count)) if len(gaps) else None
 
 
 def decide(probabilities: np.ndarray, legend: Legend,

@@ -18,6 +18,13 @@ class PrecisionRecall:
     recall: np.ndarray
     """float64 (bins,) in 0..1, never falling; NaN if no label shows the class."""
 
+    @property
+    def area(self) -> float | None:
+        """Area under the curve, in steps without interpolation; None if no label shows the class."""
+        if np.isnan(self.recall[-1]):
+            return None
+        return float(np.diff(self.recall, prepend=0) @ np.nan_to_num(self.precision))
+
 
 @dataclass(frozen=True, slots=True)
 class Reliability:
@@ -29,6 +36,20 @@ class Reliability:
     """float64 (bins,): share that came true, 0..1."""
     count: np.ndarray
     """int64 (bins,): number of predictions."""
+
+    @property
+    def shares(self) -> np.ndarray:
+        """float64 (bins,): share of all predictions."""
+        return np.asarray(self.count / max(self.count.sum(), 1))
+
+    @property
+    def error(self) -> float | None:
+        """Expected calibration error, 0..1 (Naeini 2015); None without predictions.
+
+        Mean gap between confidence and outcome, weighted by the number of predictions.
+        """
+        gaps = np.abs(self.confidence - self.accuracy)
+        return float(np.average(gaps, weights=self.count)) if len(gaps) else None
 
 
 def precision_recall(positives: np.ndarray, negatives: np.ndarray) -> PrecisionRecall:
@@ -42,23 +63,6 @@ def precision_recall(positives: np.ndarray, negatives: np.ndarray) -> PrecisionR
     thresholds = np.arange(len(positives) - 1, -1, -1) / len(positives)
     with np.errstate(invalid="ignore"):
         return PrecisionRecall(thresholds, hits / (hits + alarms), hits / np.float64(hits[-1]))
-
-
-def average_precision(positives: np.ndarray, negatives: np.ndarray) -> float | None:
-    """Return the area under the precision-recall curve, in steps without interpolation.
-
-    Args:
-        positives: See `precision_recall`.
-        negatives: See `precision_recall`.
-
-    Returns:
-        0..1, or None if there are no positives.
-    """
-    hits, alarms = np.cumsum(positives[::-1]), np.cumsum(negatives[::-1])
-    if hits[-1] == 0:
-        return None
-    gained = positives[::-1] / hits[-1]
-    return float(np.sum(gained * hits / np.maximum(hits + alarms, 1)))
 
 
 def best_threshold(positives: np.ndarray, negatives: np.ndarray) -> float | None:

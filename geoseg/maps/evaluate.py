@@ -24,10 +24,10 @@ from geoseg.learn.dataset import Scenes, read_label
 from geoseg.learn.metrics import Scores, Tally
 from geoseg.learn.model import Model
 from geoseg.learn.scores import decimals
-from geoseg.maps.charts import SceneChips
 from geoseg.maps.pictures import image_picture
 from geoseg.maps.report import Evaluation, write_report
 from geoseg.maps.scored import ScoredChip, WorstChips
+from geoseg.maps.split_map import SceneChips
 from geoseg.maps.suitability import check_image
 from geoseg.progress import Progress, part, silent
 from geoseg.samples.chips import ChipPlan

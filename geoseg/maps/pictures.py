@@ -14,6 +14,8 @@ WRONG = (213, 0, 90)
 """Colour of pixels where label and prediction differ; it is rare in nature and in legends."""
 UNKNOWN = (255, 255, 255)
 """Colour of pixels without label or data."""
+RIGHT, MISSED, FALSE, LEFT_OUT = (0, 158, 115), (0, 114, 178), (213, 94, 0), (128, 128, 128)
+"""Colours of `outcome_picture`, after Okabe and Ito: told apart by all kinds of eyes."""
 _NOTHING = (226, 226, 222)
 _WORDS = (("red", "b04"), ("green", "b03"), ("blue", "b02"))
 
@@ -92,10 +94,36 @@ def difference_picture(image: np.ndarray, wrong: np.ndarray) -> np.ndarray:
     Returns:
         uint8 (rows, columns, 3).
     """
-    grey = image.mean(axis=2, keepdims=True) * 0.6 + 100
-    picture = np.broadcast_to(np.clip(grey, 0, 255), image.shape).astype(np.uint8)
+    picture = _pale(image)
     picture[wrong] = WRONG
     return picture
+
+
+def outcome_picture(image: np.ndarray, mapped: np.ndarray, labelled: np.ndarray, known: np.ndarray
+                    ) -> np.ndarray:
+    """Return the image in pale grey with the one class that was found, missed, or mapped wrongly.
+
+    Args:
+        image: uint8 (rows, columns, 3).
+        mapped: bool (rows, columns): where the class map shows the class.
+        labelled: bool (rows, columns): where the label does.
+        known: bool (rows, columns): where there are label and data.
+
+    Returns:
+        uint8 (rows, columns, 3): `RIGHT` where both show it, `MISSED` where only the label does,
+        `FALSE` where only the map does, `LEFT_OUT` where nothing is known.
+    """
+    picture = _pale(image)
+    picture[mapped & labelled] = RIGHT
+    picture[labelled & ~mapped] = MISSED
+    picture[mapped & ~labelled] = FALSE
+    picture[~known] = LEFT_OUT
+    return picture
+
+
+def _pale(image: np.ndarray) -> np.ndarray:
+    grey = image.mean(axis=2, keepdims=True) * 0.6 + 100
+    return np.broadcast_to(np.clip(grey, 0, 255), image.shape).astype(np.uint8)
 
 
 def shrink(picture: np.ndarray, side: int, *, categories: bool = False) -> np.ndarray:

@@ -7,7 +7,6 @@ import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib import resources
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,19 +14,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import geoseg
-from geoseg.geo.legend import Legend, LegendClass
+from geoseg.geo.legend import Legend
 from geoseg.geo.output import replacing
 from geoseg.learn.card import ModelCard
 from geoseg.learn.metrics import Tally
-from geoseg.learn.scores import Scores, decimals
-from geoseg.maps.charts import (
-    SceneChips,
-    learning_chart,
-    precision_recall_chart,
-    reliability_chart,
-    split_chart,
-)
-from geoseg.maps.wording import caveats, class_sentence, percent, summary
+from geoseg.learn.scores import Scores
+from geoseg.maps.charts import learning_chart, precision_recall_chart, reliability_chart
+from geoseg.maps.html import render
+from geoseg.maps.split_map import SceneChips, split_chart
+from geoseg.maps.wording import caveats, summary
 from geoseg.samples.plan import SPLIT_COLORS, SPLIT_NAMES, ChipPlan
 
 if TYPE_CHECKING:
@@ -110,19 +105,7 @@ def write_report(evaluation: Evaluation, out: Path) -> None:
 
 def render_report(evaluation: Evaluation) -> str:
     """Return the report as HTML."""
-    from jinja2 import Environment, StrictUndefined
-
-    page = resources.files("geoseg.maps") / "templates" / "report.html.j2"
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-                              lstrip_blocks=True)
-    environment.filters.update(css=_css, decimals=decimals, percent=percent,
-                               sentence=class_sentence)
-    return environment.from_string(page.read_text(encoding="utf-8")).render(_content(evaluation))
-
-
-def _css(item: LegendClass) -> str:
-    """Return a class's colour for a style, made anew so that nothing else gets in with it."""
-    return "#{:02x}{:02x}{:02x}".format(*item.rgb)
+    return render("geoseg.maps", "report.html.j2", _content(evaluation))
 
 
 def _content(found: Evaluation) -> dict[str, Any]:
@@ -144,9 +127,11 @@ def _charts(found: Evaluation, scores: Scores) -> dict[str, str]:
     """Return the charts that there is something to draw for, by name."""
     charts = {}
     if any(item.average_precision is not None for item in scores.classes):
-        charts["precision_recall"] = precision_recall_chart(found.tally)
+        charts["precision_recall"] = precision_recall_chart(
+            {name: found.tally.precision_recall(name) for name in found.legend.names},
+            colors={item.name: item.color for item in found.legend})
     if scores.ece is not None:
-        charts["reliability"] = reliability_chart(found.tally.reliability(), scores.ece)
+        charts["reliability"] = reliability_chart({found.card.name: found.tally.reliability()})
     if found.scenes:
         charts["split"] = split_chart(found.scenes)
     history = found.card.training.get("history") or []

@@ -22,17 +22,24 @@ from geoseg.geo.legend import IGNORE, Legend, LegendClass
 from geoseg.learn.card import BandCard, ClassCard
 from geoseg.learn.metrics import Tally
 from geoseg.learn.scores import decimals
-from geoseg.maps.charts import SceneChips, readable, split_chart
+from geoseg.maps.charts import precision_recall_chart, reliability_chart
+from geoseg.maps.drawing import readable
 from geoseg.maps.pictures import (
+    FALSE,
+    LEFT_OUT,
+    MISSED,
+    RIGHT,
     WRONG,
     class_picture,
     difference_picture,
     image_picture,
+    outcome_picture,
     png_uri,
     shrink,
     visible_bands,
 )
 from geoseg.maps.report import ChipPictures, Evaluation, confusion_table, write_report
+from geoseg.maps.split_map import SceneChips, split_chart
 from geoseg.maps.wording import percent
 from geoseg.samples.plan import ChipPlan
 from tests.worlds import make_card
@@ -304,6 +311,38 @@ def test_many_scenes_and_many_chips_are_drawn():
     assert "scene $ 3" in drawing
 
 
+def texts(uri):
+    """All words of a drawing."""
+    root = ElementTree.fromstring(base64.b64decode(uri.split(",")[1]).decode())
+    return ["".join(node.itertext()).strip() for node in root.iter() if node.tag.endswith("text")]
+
+
+def test_curves_of_several_models_are_drawn_in_one_chart_with_their_names():
+    tallies = {name: make_tally(make_legend(PLAIN), seed=seed)
+               for seed, name in enumerate(("fcn-8s", "_u$net"))}
+    curves = {name: tally.precision_recall("water") for name, tally in tallies.items()}
+    words = texts(precision_recall_chart(curves, title="water of"))
+    assert "water of (average precision)" in words
+    for name, tally in tallies.items():
+        assert f"{name} ({tally.scores()['water'].average_precision:.2f})" in words
+    words = texts(reliability_chart({name: tally.reliability()
+                                     for name, tally in tallies.items()}))
+    assert "as it should be" not in words
+    for name, tally in tallies.items():
+        assert f"{name} ({tally.scores().ece:.3f})" in words
+
+
+def test_a_curve_without_anything_leaves_its_name_out_of_the_chart():
+    empty = Tally(make_legend(PLAIN))
+    full = make_tally(make_legend(PLAIN))
+    words = texts(precision_recall_chart({"none": empty.precision_recall("road"),
+                                          "some": full.precision_recall("road")}))
+    assert not [word for word in words if word.startswith("none")]
+    assert [word for word in words if word.startswith("some")]
+    words = texts(reliability_chart({"none": empty.reliability(), "some": full.reliability()}))
+    assert "none (n/a)" in words
+
+
 def band(index, name="", low=0.0, high=100.0):
     return BandCard(index=index, name=name, dtype="uint8", offset=0, gain=1, low=low, high=high)
 
@@ -329,6 +368,18 @@ def test_pictures_show_values_classes_and_differences():
                                  [255, 255, 255]]]
     marked = difference_picture(classes, np.array([[False, True, False]]))
     assert (marked == WRONG).all(axis=2).tolist() == [[False, True, False]]
+
+
+def test_outcomes_of_a_class_have_a_colour_each():
+    image = np.full((1, 5, 3), 200, np.uint8)
+    mapped = np.array([[True, False, True, False, True]])
+    labelled = np.array([[True, True, False, False, True]])
+    known = np.array([[True, True, True, True, False]])
+    picture = outcome_picture(image, mapped, labelled, known)[0].tolist()
+    assert picture[:3] == [list(RIGHT), list(MISSED), list(FALSE)]
+    assert picture[3] == [220, 220, 220]
+    assert picture[4] == list(LEFT_OUT)
+    assert (image == 200).all()
 
 
 def test_later_overlapping_classes_cover_earlier_ones():

@@ -20,7 +20,7 @@ class PrecisionRecall:
 
     @property
     def area(self) -> float | None:
-        """Area under the curve, in steps without interpolation; None if no label shows the class."""
+        """Area under the curve, in steps, 0..1; None if no label shows the class."""
         if np.isnan(self.recall[-1]):
             return None
         return float(np.diff(self.recall, prepend=0) @ np.nan_to_num(self.precision))

@@ -84,6 +84,15 @@ def balanced_weights(shares: np.ndarray) -> np.ndarray:
     return np.asarray(weights / (weights * shares).sum())
 
 
+def network_card(recipe: Recipe, bands: int) -> NetworkCard:
+    """Return what builds the network of a recipe for images of so many bands."""
+    return NetworkCard(architecture=recipe.train.network, encoder=recipe.train.encoder,
+                       bands=bands, classes=len(recipe.classes),
+                       dropout=recipe.train.dropout, detail=recipe.train.detail,
+                       depth=recipe.train.depth, width=recipe.train.width,
+                       reduce=recipe.train.reduce)
+
+
 def make_card(plan: ChipPlan, recipe: Recipe, precision: Literal["32", "bf16", "16"],
               progress: Progress) -> ModelCard:
     """Read the statistics of the training chips and write the card, scores still empty.
@@ -108,11 +117,7 @@ def make_card(plan: ChipPlan, recipe: Recipe, precision: Literal["32", "bf16", "
         geoseg=geoseg.__version__, task=recipe.task, georeferenced=recipe.georeferenced,
         classes=[ClassCard(name=c.name, color=c.color) for c in recipe.legend], bands=bands,
         resolution=resolution, chip_size=plan.size, precision=precision,
-        network=NetworkCard(architecture=recipe.train.network, encoder=recipe.train.encoder,
-                            bands=len(bands), classes=len(recipe.classes),
-                            dropout=recipe.train.dropout, detail=recipe.train.detail,
-                            depth=recipe.train.depth, width=recipe.train.width,
-                            reduce=recipe.train.reduce),
+        network=network_card(recipe, len(bands)),
         training=_training_data(plan), recipe=recipe.to_dict(), licence=recipe.licence)
 
 

@@ -115,6 +115,15 @@ class Verb(QgsProcessingAlgorithm):
             "Otherwise a run stops before it touches a file that is there already.").rare()]
         return [*self.parameters(), *(replace if self.outputs() else [])]
 
+    def createCustomParametersWidget(self, parent=None):
+        """Return a dialog of our own where the classes can be edited; else QGIS takes its own."""
+        if self.parameterDefinition("CLASSES") is None:
+            return None
+        # Only the desktop has dialogs.
+        from .dialog import recipe_dialog
+
+        return recipe_dialog(self, parent)
+
     def canExecute(self):
         """Return whether there is an engine, and what to do if not."""
         ready = engine.interpreter() is not None

@@ -1,7 +1,9 @@
 """The parameters by which an algorithm asks for a recipe, and others that many share."""
 
+import json
+
 from . import parameters
-from .paths import shipped_recipes
+from .paths import HERE, shipped_recipes
 
 COLUMNS = ["Class", "Colour", "OSM tags", "Width in m"]
 DEFAULT = "landcover-osm"
@@ -25,13 +27,20 @@ def recipe_parameters(optional=False):
             "One row per class, burnt in this order, so that a later class covers an earlier one. "
             "Colour as <code>#rrggbb</code>; tags as <code>natural=water|bay; landuse=basin</code> "
             "or <code>building=*</code>; width of lines as <code>6</code> or <code>motorway=14; "
-            "default=5</code>. The first row usually is the background, without tags.",
+            "default=5</code>. The first row usually is the background, without tags. <i>Fill from "
+            "recipe</i> puts in those of the chosen recipe, to begin with.",
             COLUMNS).rare(),
         parameters.string(
             "SETTINGS", "Further settings of the recipe", ("recipe", "settings"),
             "Any setting of the recipe by its name, separated by semicolons. Example: "
             "<code>train.steps=500; labels.edge_ignore=1.5</code>", parse=settings).rare(),
     ]
+
+
+def class_table(recipe):
+    """Return the classes of a shipped recipe as rows of the table; of any other, no rows."""
+    tables = json.loads((HERE / "classes.json").read_text(encoding="utf-8"))
+    return tables.get(recipe, [])
 
 
 def settings(text):

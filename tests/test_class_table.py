@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -171,3 +173,10 @@ def test_a_recipe_of_ones_own_is_a_base(tmp_path):
                     '[[class]]\nname = "b"\ncolor = "#ffffff"\n')
     assert assemble_recipe(str(path), settings=["train.batch=2"]).train.batch == 2
     assert error(str(path), settings=["train.batch=0"]).startswith(f"{path}: train.batch: ")
+
+
+def test_the_tables_of_the_plugin_are_current():
+    """If not: run scripts/recipe_classes.py."""
+    folder = Path(__file__).parents[1]
+    tables = json.loads((folder / "qgis_plugin" / "classes.json").read_text(encoding="utf-8"))
+    assert tables == {name: class_rows(Recipe.read(name)) for name in shipped_recipes()}

@@ -251,7 +251,7 @@ def test_cancelling_a_prediction_leaves_nothing(world, tmp_path):
     listener = Listener(lambda self: self.steps)
     with pytest.raises(TaskCancelled):
         through_worker("predict", model=world / "model.safetensors", image=image, tile=32,
-                       overlap=0.5, tta=True, device="cpu", listener=listener,
+                       overlap=0.5, tta="d4", device="cpu", listener=listener,
                        out=tmp_path / "proba.tif", uncertainty=tmp_path / "entropy.tif")
     assert max(fraction for fraction, _ in listener.steps) < 1
     assert names(tmp_path) == ["large.tif"]

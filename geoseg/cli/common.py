@@ -62,6 +62,22 @@ class Split(click.ParamType):  # type: ignore[type-arg]
         return shares
 
 
+class Numbers(click.ParamType):  # type: ignore[type-arg]
+    """Numbers written as 0.75,1,1.25."""
+
+    name = "N,N,..."
+
+    def convert(self, value: str | tuple[float, ...], param: click.Parameter | None,
+                ctx: click.Context | None) -> tuple[float, ...]:
+        """Return the numbers."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            return tuple(float(number) for number in value.split(","))
+        except ValueError:
+            self.fail(f"{value!r} are not numbers such as 0.75,1,1.25", param, ctx)
+
+
 def thresholds(values: tuple[str, ...]) -> float | dict[str, float] | None:
     """Turn `0.5`, or `water=0.4` given once per class, into what `classify` takes."""
     if not values:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import click
 
 from geoseg.cli.common import (
+    Numbers,
     device_option,
     done,
     out_option,
@@ -15,16 +16,28 @@ from geoseg.cli.common import (
     task,
     thresholds,
 )
+from geoseg.recipe.names import BLENDS, TTA
 
 
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("image", type=click.Path(path_type=Path))
 @out_option("Probability raster")
+@click.option("--model", "more", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
+              help="A further model, to average with the first. May be repeated.")
+@click.option("--weight", "weights", multiple=True, type=float, metavar="W",
+              help="Weight of a model; once for each, the first one first.  [default: all equal]")
 @click.option("--tile", type=int, help="Side of a tile in pixels.  [default: as in the recipe]")
 @click.option("--overlap", type=float, help="Fraction that neighbouring tiles share and blend.  "
               "[default: as in the recipe]")
-@click.option("--tta/--no-tta", default=None, help="Average over the eight flips and turns.")
+@click.option("--blend", type=click.Choice(BLENDS), help="How overlapping tiles are joined.  "
+              "[default: as in the recipe]")
+@click.option("--tta", type=click.Choice(TTA), help="Average over four flips, or over the eight "
+              "flips and quarter turns (d4).  [default: as in the recipe]")
+@click.option("--scales", type=Numbers(), help="Average over the image at these scales, "
+              "such as 0.75,1,1.25.  [default: as in the recipe]")
+@click.option("--smooth", type=float, help="Standard deviation in pixels of a smoothing before "
+              "probabilities are taken.  [default: as in the recipe]")
 @click.option("--uncertainty", type=click.Path(path_type=Path),
               help="Also write the entropy, 0 (sure) to 1 (no idea), to this raster.")
 @click.option("--dtype", default="uint8", show_default=True,
@@ -35,22 +48,19 @@ from geoseg.cli.common import (
 @click.option("--force", is_flag=True,
               help="Go on even if pixel size or values differ grossly from the training.")
 @overwrite_option
-def predict(model: Path, image: Path, out: Path, tile: int | None, overlap: float | None,
-            tta: bool | None, uncertainty: Path | None, dtype: Literal["uint8", "float32"],
-            device: str, precision: Literal["auto", "32", "bf16", "16"], force: bool,
-            overwrite: bool) -> None:
+def predict(model: Path, image: Path, more: tuple[Path, ...], weights: tuple[float, ...],
+            **options: Any) -> None:  # noqa: ANN401
     """Predict class probabilities over an image of any size.
 
     \b
     Example:
       geoseg predict model.safetensors ortho.tif -o probabilities.tif
+      geoseg predict a.safetensors ortho.tif --model b.safetensors --tta flips -o probabilities.tif
     """
     with task("Predict") as progress:
         from geoseg.maps.predict import predict
 
-        path = predict(model, image, out=out, tile=tile, overlap=overlap, tta=tta,
-                       uncertainty=uncertainty, dtype=dtype, device=device, precision=precision,
-                       force=force, overwrite=overwrite, progress=progress)
+        path = predict([model, *more], image, weights=weights or None, progress=progress, **options)
     done(path)
 
 

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from rasterio.windows import Window
+
+if TYPE_CHECKING:
+    from geoseg.recipe.names import Blend
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +34,17 @@ class Tiling:
     pixel of the raster, and is 0 beyond it."""
 
     @classmethod
-    def over(cls, size: int, tile: int, overlap: float) -> Tiling:
+    def over(cls, size: int, tile: int, overlap: float, blend: Blend = "hann") -> Tiling:
         """Tile an axis of `size` pixels.
-
-        The weights are Hann-shaped over the overlap (von Hann's window, cos²) and flat between.
 
         Args:
             size: Pixels of the raster along the axis, at least 1.
             tile: Pixels per tile.
             overlap: Fraction of a tile shared with each neighbour, 0 to 0.5.
+            blend: Shape of the weights before they are divided by their sum: `hann` is flat with
+                flanks like von Hann's window (cos²) over the overlap; `gauss` a bell over the
+                whole tile with a standard deviation of an eighth of it, as in nnU-Net (Isensee et
+                al. 2021); `box` flat; `crop` 1 up to the middle of the overlap and 0 beyond.
         """
         if not 0 <= overlap <= 0.5:
             raise ValueError(f"overlap must lie between 0 and 0.5, not {overlap}")
@@ -47,7 +53,9 @@ class Tiling:
         margin = shared // 2
         count = max(1, -(-(size + 2 * margin - shared) // stride))
         starts = np.arange(count) * stride - margin
-        weights = np.tile(_taper(tile, shared), (count, 1))
+        weights = np.tile(_profile(tile, shared, blend), (count, 1))
+        if blend == "crop":
+            weights[0, :margin] = weights[-1, tile - shared + margin:] = 1
         position = starts[:, None] + np.arange(tile)
         inside = (position >= 0) & (position < size)
         weights[~inside] = 0
@@ -57,13 +65,19 @@ class Tiling:
         return cls(tuple(int(start) for start in starts), tile, weights.astype(np.float32))
 
 
-def _taper(tile: int, shared: int) -> np.ndarray:
-    """Flat weight with cos² flanks of `shared` pixels; all weights are positive."""
+def _profile(tile: int, shared: int, blend: Blend) -> np.ndarray:
+    """Return the weights (tile,) of a tile that shares `shared` pixels with each neighbour."""
+    if blend == "gauss":
+        distance = np.arange(tile) + 0.5 - tile / 2
+        return np.asarray(np.exp(-0.5 * np.square(distance / (tile / 8))))
     weight = np.ones(tile)
-    if shared:
+    if blend == "hann" and shared:
         flank = np.sin(np.pi / 2 * (np.arange(shared) + 0.5) / shared) ** 2
         weight[:shared] = flank
         weight[tile - shared:] = np.minimum(weight[tile - shared:], flank[::-1])
+    if blend == "crop":
+        cut = shared // 2
+        weight[:cut] = weight[tile - shared + cut:] = 0
     return weight
 
 

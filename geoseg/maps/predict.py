@@ -3,29 +3,32 @@
 Rows of tiles run from top to bottom. A reader thread fetches the next row of tiles while the
 network works on this one; each result is added, times its blend weight, into a ring of rows that
 is one tile high; finished rows go to a writer thread. Memory is width x tile, whatever the height.
+Everything is averaged before it becomes a probability: overlapping tiles, turns and scales of the
+image, the models of an ensemble, and neighbouring pixels where smoothing is asked for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from rasterio.windows import Window
 from torch import Tensor
 
 from geoseg.errors import ModelError, OutputError
 from geoseg.geo.grid import Grid
 from geoseg.geo.output import check_output
-from geoseg.geo.raster import open_raster, read, valid_pixels
+from geoseg.geo.raster import open_raster
 from geoseg.geo.windows import Tiling
 from geoseg.geo.writing import RASTER_SUFFIXES, WriteWindow, raster_writer
-from geoseg.learn.model import STRIDE, Model, Precision, activate
-from geoseg.learn.scaling import scale
+from geoseg.learn.model import Precision
+from geoseg.maps.blending import Ring, Rows
+from geoseg.maps.ensemble import Bands, Ensemble, Models
+from geoseg.maps.options import chosen
 from geoseg.maps.probabilities import (
     encode,
     probability_style,
@@ -33,15 +36,21 @@ from geoseg.maps.probabilities import (
     threshold_tags,
     uncertainty_style,
 )
+from geoseg.maps.smoothing import smoothed
 from geoseg.maps.suitability import check_image
-from geoseg.maps.tta import d4_logits
+from geoseg.maps.tiles import tile_rows
+from geoseg.maps.tta import mean_logits
 from geoseg.progress import Progress, silent
+from geoseg.recipe.names import Blend, Tta
+from geoseg.recipe.sections import PredictRecipe
 
 _PIXELS_PER_BATCH = 4 * 512 * 512
 
 
-def predict(model: Model | str | Path, image: str | Path, *, out: str | Path,
-            tile: int | None = None, overlap: float | None = None, tta: bool | None = None,
+def predict(model: Models, image: str | Path, *, out: str | Path,
+            weights: Sequence[float] | None = None, tile: int | None = None,
+            overlap: float | None = None, blend: Blend | None = None, tta: Tta | None = None,
+            scales: Sequence[float] | None = None, smooth: float | None = None,
             uncertainty: str | Path | None = None, dtype: str = "uint8", device: str = "auto",
             precision: Precision = "auto", force: bool = False, overwrite: bool = False,
             progress: Progress = silent) -> Path:
@@ -52,13 +61,23 @@ def predict(model: Model | str | Path, image: str | Path, *, out: str | Path,
     without any are skipped.
 
     Args:
-        model: Model, or its file.
+        model: Model, or its file; or several that map the same classes at the same pixel size and
+            may differ in all else. Several make an ensemble: the weighted mean of their logits,
+            each divided by its own temperature; its thresholds are their weighted means.
         image: Image with the bands that the model was trained on.
         out: Probability raster to write: a GeoTIFF with one band per class, see
             `geoseg.maps.probabilities`.
-        tile: Side of a tile in pixels, a multiple of 32; by default as in the model's recipe.
+        weights: One per model; by default all count the same.
+        tile: Side of a tile in pixels, a multiple of 32; by default as in the recipe of the
+            (first) model.
         overlap: Fraction of a tile shared with each neighbour, 0 to 0.5; default as `tile`.
-        tta: Average the logits over the eight flips and quarter turns; default as `tile`.
+        blend: How overlapping tiles are joined: `hann`, `gauss`, `box` or `crop`, see
+            `geoseg.geo.windows.Tiling`; default as `tile`.
+        tta: Average the logits over turns of the image: `none`, `flips` (4) or `d4` (8); default
+            as `tile`.
+        scales: Average the logits over the image at these scales, 0.25 to 4; default as `tile`.
+        smooth: Standard deviation in pixels of a Gaussian over the logits, 0 to 10; default as
+            `tile`.
         uncertainty: Also write the entropy of the probabilities, 0 (sure) to 1 (no idea), here.
         dtype: `uint8` (254 steps, small files) or `float32`.
         device: `auto`, `cpu`, `cuda` or `mps`.
@@ -72,7 +91,7 @@ def predict(model: Model | str | Path, image: str | Path, *, out: str | Path,
 
     Raises:
         OutputError: An output exists or cannot be written.
-        ModelError: Not a model, or the image does not suit it.
+        ModelError: Not a model, the models do not go together, or the image does not suit them.
         GridError: The image has no georeference but the model needs one.
         RasterError: The image cannot be read.
     """
@@ -83,44 +102,66 @@ def predict(model: Model | str | Path, image: str | Path, *, out: str | Path,
     if entropy_path == path:
         raise OutputError(path, "cannot hold both probabilities and their uncertainty",
                           "Choose another name for one of them")
-    model = model if isinstance(model, Model) else Model.load(model, device=device)
-    plan = _settings(model, tile, overlap, tta)
+    ensemble = Ensemble.load(model, weights, device)
+    settings = chosen(PredictRecipe, ensemble.card.recipe.get("predict", {}), {
+        "tile": tile, "overlap": overlap, "blend": blend, "tta": tta, "scales": scales,
+        "smooth": smooth}, ModelError)
     with ExitStack() as stack:
         dataset = stack.enter_context(open_raster(image))
-        grid = Grid.of(dataset, georeferenced=model.card.georeferenced)
-        check_image(dataset, grid, model.card, force=force)
-        legend = model.card.legend
+        grid = Grid.of(dataset, georeferenced=ensemble.card.georeferenced)
+        for member in ensemble.models:
+            check_image(dataset, grid, member.card, force=force)
+        legend = ensemble.card.legend
         write = stack.enter_context(raster_writer(
             path, grid, count=len(legend), legend=legend, band_names=legend.names,
-            tags=threshold_tags(model.card.thresholds), style=probability_style(legend),
+            tags=threshold_tags(ensemble.thresholds), style=probability_style(legend),
             **storage(dtype)))
         write_entropy = None if entropy_path is None else stack.enter_context(raster_writer(
             entropy_path, grid, count=1, band_names=["entropy"], style=uncertainty_style(),
             **storage("uint8")))
         sink = _Sink(write, write_entropy, dtype, overlapping=legend.overlapping)
-        _predict_rows(model, image, grid, plan, precision, sink, progress)
+        rows = _predicted(ensemble, image, grid, settings, precision, progress)
+        _write_behind(smoothed(rows, settings.smooth), sink)
     return path
 
 
-@dataclass(frozen=True)
-class _Settings:
-    tile: int
-    overlap: float
-    tta: bool
+def _predicted(ensemble: Ensemble, image: str | Path, grid: Grid, settings: PredictRecipe,
+               precision: Precision, progress: Progress) -> Iterator[Rows]:
+    """Yield the blended logits of the whole image, some rows at a time."""
+    rows, columns = (Tiling.over(size, settings.tile, settings.overlap, settings.blend)
+                     for size in grid.shape)
+    ring = Ring(len(ensemble.card.classes), rows, columns, grid.shape, ensemble.models[0].device)
+    for row in tile_rows(image, ensemble.inputs, rows, columns, grid.shape):
+        for places, batch in row.batches(max(1, _PIXELS_PER_BATCH // settings.tile**2)):
+            for logits in _weighted(ensemble, batch, settings, precision):
+                ring.add(row.index, places, logits)
+        finished = ring.finish(row.index, row.valid)
+        if finished is not None:
+            yield finished
+        progress((row.index + 1) / len(rows.starts), f"row {row.index + 1} of {len(rows.starts)}")
 
 
-def _settings(model: Model, tile: int | None, overlap: float | None, tta: bool | None
-              ) -> _Settings:
-    recipe = model.card.recipe.get("predict", {})
-    settings = _Settings(
-        recipe.get("tile", 512) if tile is None else tile,
-        recipe.get("overlap", 0.25) if overlap is None else overlap,
-        recipe.get("tta", False) if tta is None else tta)
-    if settings.tile < STRIDE or settings.tile % STRIDE:
-        raise ModelError("tile", f"is {settings.tile}", f"Use a multiple of {STRIDE}, such as 512")
-    if not 0 <= settings.overlap <= 0.5:
-        raise ModelError("overlap", f"is {settings.overlap}", "Use a fraction from 0 to 0.5")
-    return settings
+def _weighted(ensemble: Ensemble, batch: dict[Bands, Tensor], settings: PredictRecipe,
+              precision: Precision) -> Iterator[Tensor]:
+    """Yield each model's share of the logits; they add up to those of the ensemble."""
+    home = ensemble.models[0].device
+    for model, weight in zip(ensemble.models, ensemble.weights, strict=True):
+        logits = mean_logits(model, batch[tuple(model.card.bands)], precision, tta=settings.tta,
+                             scales=settings.scales)
+        yield logits.to(home) * (weight / model.card.temperature)
+
+
+def _write_behind(blocks: Iterator[Rows], sink: _Sink) -> None:
+    """Write each block in a thread while the next one is made."""
+    with ThreadPoolExecutor(1) as writer:
+        written: Future[None] | None = None
+        for block in blocks:
+            probabilities = sink.probabilities(block.logits)
+            if written is not None:
+                written.result()
+            written = writer.submit(sink.put, probabilities, block.valid, block.top)
+        if written is not None:
+            written.result()
 
 
 @dataclass(frozen=True)
@@ -131,6 +172,11 @@ class _Sink:
     write_entropy: WriteWindow | None
     dtype: str
     overlapping: bool
+
+    def probabilities(self, logits: Tensor) -> np.ndarray:
+        """Return the probabilities (classes, rows, columns) of calibrated logits."""
+        result = logits.sigmoid() if self.overlapping else logits.softmax(dim=0)
+        return np.asarray(result.cpu().numpy())
 
     def put(self, probabilities: np.ndarray, valid: np.ndarray, top: int) -> None:
         """Write probabilities (classes, rows, columns) of full-width rows from `top` on."""
@@ -158,118 +204,3 @@ def entropy(probabilities: np.ndarray, *, overlapping: bool) -> np.ndarray:
     else:
         result = information(probabilities).sum(axis=0) / np.log2(len(probabilities))
     return np.asarray(np.clip(result, 0, 1), dtype=np.float32)
-
-
-@dataclass(frozen=True)
-class _TileRow:
-    """One row of tiles, read and scaled; tiles without data are left out."""
-
-    index: int
-    images: list[Tensor]
-    columns: list[int]
-    valid: np.ndarray
-    """bool (rows, columns of the image): valid pixels of the image rows under this tile row."""
-
-
-def _predict_rows(model: Model, image: str | Path, grid: Grid, settings: _Settings,
-                  precision: Precision, sink: _Sink, progress: Progress) -> None:
-    rows = Tiling.over(grid.height, settings.tile, settings.overlap)
-    columns = Tiling.over(grid.width, settings.tile, settings.overlap)
-    ring = _Ring(len(model.card.legend), rows, columns, grid, model.device)
-    with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
-        written: Future[None] | None = None
-        for row in _read_ahead(reader, image, model, rows, columns, grid):
-            for start, batch in _batches(row, settings.tile):
-                logits = (d4_logits(model, batch, precision) if settings.tta
-                          else model.logits(batch, precision))
-                ring.add(row, start, activate(logits, model.card))
-            finished = ring.finish(row)
-            if written is not None:
-                written.result()
-            written = writer.submit(sink.put, *finished) if finished else None
-            progress((row.index + 1) / len(rows.starts), f"row {row.index + 1} of "
-                     f"{len(rows.starts)}")
-        if written is not None:
-            written.result()
-
-
-def _read_ahead(pool: ThreadPoolExecutor, image: str | Path, model: Model, rows: Tiling,
-                columns: Tiling, grid: Grid) -> Iterator[_TileRow]:
-    """Yield the rows of tiles in order, reading one ahead on a handle of the pool's own."""
-    with open_raster(image) as dataset:
-        bands = model.card.bands
-
-        def fetch(index: int) -> _TileRow:
-            window = Window(columns.starts[0], rows.starts[index],
-                            columns.starts[-1] + columns.tile - columns.starts[0], rows.tile)
-            values, valid = read(dataset, window, [band.index for band in bands])
-            pixels = valid_pixels(valid, values)
-            images, kept = [], []
-            for column, start in enumerate(columns.starts):
-                part = slice(start - columns.starts[0], start - columns.starts[0] + columns.tile)
-                if pixels[:, part].any():
-                    images.append(torch.from_numpy(scale(
-                        values[..., part], valid[..., part] & pixels[:, part], bands)))
-                    kept.append(column)
-            top, left = max(0, rows.starts[index]), -columns.starts[0]
-            inside = slice(top - rows.starts[index],
-                           min(grid.height, rows.starts[index] + rows.tile) - rows.starts[index])
-            return _TileRow(index, images, kept, pixels[inside, left:left + grid.width])
-
-        future = pool.submit(fetch, 0)
-        for index in range(len(rows.starts)):
-            row = future.result()
-            if index + 1 < len(rows.starts):
-                future = pool.submit(fetch, index + 1)
-            yield row
-
-
-def _batches(row: _TileRow, tile: int) -> Iterator[tuple[int, Tensor]]:
-    """Yield (place of the first tile in the row's list, batch of tiles)."""
-    count = max(1, _PIXELS_PER_BATCH // tile**2)
-    for start in range(0, len(row.images), count):
-        yield start, torch.stack(row.images[start:start + count])
-
-
-class _Ring:
-    """Rows under construction: weighted sums of overlapping tiles, one tile high.
-
-    Since the blend weights add up to one, a row is finished, without any division, once the next
-    row of tiles begins below it.
-    """
-
-    def __init__(self, classes: int, rows: Tiling, columns: Tiling, grid: Grid,
-                 device: torch.device) -> None:
-        self._rows, self._columns, self._grid = rows, columns, grid
-        self._sums = torch.zeros(classes, rows.tile, grid.width, device=device)
-        self._valid = np.zeros((rows.tile, grid.width), dtype=bool)
-        self._row_weights = torch.from_numpy(rows.weights).to(device)
-        self._column_weights = torch.from_numpy(columns.weights).to(device)
-
-    def add(self, row: _TileRow, start: int, probabilities: Tensor) -> None:
-        """Add a batch of tile results (n, classes, tile, tile)."""
-        tall = self._row_weights[row.index][:, None]
-        for offset, tile in enumerate(probabilities):
-            column = row.columns[start + offset]
-            left = self._columns.starts[column]
-            first, last = max(0, left), min(self._grid.width, left + self._columns.tile)
-            part = slice(first - left, last - left)
-            weights = tall * self._column_weights[column][None, part]
-            self._sums[:, :, first:last].addcmul_(tile[:, :, part], weights[None])
-
-    def finish(self, row: _TileRow) -> tuple[np.ndarray, np.ndarray, int] | None:
-        """Return (probabilities, valid, top) of the rows that no later tile touches."""
-        top = self._rows.starts[row.index]
-        last = row.index + 1 == len(self._rows.starts)
-        done = self._rows.tile if last else self._rows.starts[row.index + 1] - top
-        first = max(0, -top)
-        self._valid[first:first + len(row.valid)] = row.valid
-        stop = min(done, self._grid.height - top)
-        result = None
-        if stop > first:
-            result = (self._sums[:, first:stop].clamp(0, 1).cpu().numpy().copy(),
-                      self._valid[first:stop].copy(), top + first)
-        kept = self._rows.tile - done
-        self._sums[:, :kept] = self._sums[:, done:].clone()
-        self._sums[:, kept:] = 0
-        return result

@@ -130,7 +130,7 @@ def test_test_time_augmentation_makes_the_answer_turn_with_the_image(tmp_path):
     results = []
     for turns in range(4):
         path = write_image(tmp_path / f"{turns}.tif", np.rot90(array, turns, (1, 2)).copy())
-        out = predict(model, path, out=tmp_path / f"p{turns}.tif", tile=64, overlap=0, tta=True,
+        out = predict(model, path, out=tmp_path / f"p{turns}.tif", tile=64, overlap=0, tta="d4",
                       dtype="float32", precision="32")
         with rasterio.open(out) as dataset:
             results.append(np.rot90(dataset.read(), -turns, (1, 2)))
@@ -173,7 +173,7 @@ def test_errors_before_work(tmp_path):
         predict(make_model(), path, out=tmp_path / "there.tif")
     with pytest.raises(ModelError, match="multiple of 32"):
         predict(make_model(), path, out=tmp_path / "p.tif", tile=100)
-    with pytest.raises(ModelError, match=r"fraction from 0 to 0\.5"):
+    with pytest.raises(ModelError, match=r"less than or equal to 0\.5"):
         predict(make_model(), path, out=tmp_path / "p.tif", overlap=0.7)
 
 

@@ -32,8 +32,9 @@ def info(file: str | Path) -> dict[str, Any]:
 
 
 def describe(facts: dict[str, Any]) -> str:
-    """Return facts as aligned lines for a person."""
-    plain = {key: value for key, value in facts.items() if not isinstance(value, dict)}
+    """Return facts as aligned lines for a person; empty lists are left out."""
+    plain = {key: value for key, value in facts.items()
+             if not isinstance(value, dict) and value != []}
     width = max(len(key) for key in plain) + 2
     return "\n".join(f"{key:<{width}}{_plain(value)}" for key, value in plain.items())
 

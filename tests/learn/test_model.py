@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from geoseg.describe import describe, info
 from geoseg.errors import ModelError, RecipeError
 from geoseg.learn.card import NetworkCard, read_card
 from geoseg.learn.container import read_container, write_container
@@ -32,6 +33,15 @@ def test_the_card_is_read_without_torch(tmp_path):
             f"print(info({str(tmp_path / 'm.safetensors')!r})['classes'], 'torch' in sys.modules)")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "['land', 'water'] False"
+
+
+def test_the_description_has_no_empty_line_ends(tmp_path):
+    for name, thresholds in (("without", {}), ("with", {"water": 0.4})):
+        make_model(thresholds=thresholds).save(tmp_path / f"{name}.safetensors")
+        lines = describe(info(tmp_path / f"{name}.safetensors")).splitlines()
+        assert lines == [line.rstrip() for line in lines]
+        shown = [line.split(maxsplit=1) for line in lines]
+        assert (["thresholds", "water 0.40"] in shown) == bool(thresholds)
 
 
 def test_importing_geoseg_loads_nothing_heavy():

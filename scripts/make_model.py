@@ -62,7 +62,7 @@ def inputs(recipes):
                                    fileFilter="OpenStreetMap extracts (*.pbf *.osm)"),
         QgsProcessingParameterNumber("STEPS", "Training steps", integer, None, optional=True,
                                      minValue=1),
-        QgsProcessingParameterString("SETTINGS", "Further settings of the recipe", optional=True),
+        QgsProcessingParameterString("SETTINGS", "Further settings", optional=True),
     ]
 
 

@@ -23,3 +23,10 @@ def test_no_step_lacks_anything(model):
 def test_its_dialog_begins_with_the_image(model):
     asked = [item.name() for item in model.parameterDefinitions() if not item.isDestination()]
     assert asked == ["IMAGE", "AREA", "RECIPE", "EXTRACT", "STEPS", "SETTINGS"]
+
+
+def test_it_offers_every_shipped_recipe(model):
+    """If not: run scripts/make_model.py."""
+    from geoseg_qgis.paths import shipped_recipes
+
+    assert model.parameterDefinition("RECIPE").options() == shipped_recipes()

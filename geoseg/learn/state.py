@@ -30,6 +30,20 @@ class Course:
     history: list[dict[str, float]] = field(default_factory=list)
     """One entry per validation."""
 
+    @property
+    def scores(self) -> list[float]:
+        """Mean IoU of each validation."""
+        return [entry["val_mean_iou"] for entry in self.history]
+
+    def add(self, entry: dict[str, float]) -> bool:
+        """Enter a validation; return whether it is the best so far."""
+        self.history.append(entry)
+        self.stale += 1
+        if entry["val_mean_iou"] <= self.best:
+            return False
+        self.best, self.best_step, self.stale = entry["val_mean_iou"], self.step, 0
+        return True
+
 
 def save_state(path: Path, fingerprint: str, course: Course, network: nn.Module,
                average: nn.Module, optimizer: Optimizer) -> None:
@@ -49,7 +63,9 @@ def save_state(path: Path, fingerprint: str, course: Course, network: nn.Module,
     tensors = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
     tensors |= {f"average.{name}": tensor for name, tensor in average.state_dict().items()}
     for index, slots in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{index}.{name}": tensor for name, tensor in slots.items()}
+        # What is no tensor, such as the kind of update that Muon chose, follows from the groups.
+        tensors |= {f"optimizer.{index}.{name}": tensor for name, tensor in slots.items()
+                    if isinstance(tensor, torch.Tensor)}
     document = {"fingerprint": fingerprint, "step": course.step, "best": course.best,
                 "best_step": course.best_step, "stale": course.stale, "history": course.history}
     write_container(path, "training state", document,

@@ -25,7 +25,11 @@ _PIXELS_PER_CHIP = 1000
 
 def score(model: Model, scenes: Scenes, chips: gpd.GeoDataFrame, batch: int,
           precision: Precision, *, curves: bool) -> Tally:
-    """Tally the predictions of a model on chips, with or without curves (see `Tally`)."""
+    """Tally the predictions of a model on chips, with or without curves (see `Tally`).
+
+    Raises:
+        FloatingPointError: An answer is not a finite number.
+    """
     tally = Tally(model.card.legend, curves=curves)
     for logits, labels in _outputs(model, scenes, chips, batch, precision):
         probabilities = activate(logits, model.card).cpu().numpy()
@@ -92,4 +96,6 @@ def _outputs(model: Model, scenes: Scenes, chips: gpd.GeoDataFrame, batch: int,
             pad = ((0, 0), (0, 0), (0, -height % STRIDE), (0, -width % STRIDE))
             images = np.pad(images, pad, mode="reflect")
             logits = model.logits(torch.from_numpy(images), precision)
+            if not bool(torch.isfinite(logits).all()):
+                raise FloatingPointError("logits are not finite")
             yield logits[..., :height, :width], np.stack([label for _, _, label in samples])

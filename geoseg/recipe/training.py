@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from geoseg.recipe.base import Fraction, Positive, Section
+from geoseg.recipe.formula import parse_loss
 from geoseg.recipe.names import Network, Optimizer, Schedule, Turns
 
 
@@ -85,7 +86,8 @@ class TrainRecipe(Section):
     """Weighted sum of losses, e.g. `0.7*ce + 0.3*dice` or `tversky(alpha=0.3, beta=0.7)`; see
     docs/methods/losses.md."""
     class_weights: Literal["none", "balanced"] = "none"
-    """`balanced` weighs classes in ce by the inverse square root of their share."""
+    """`balanced` weighs classes by the inverse square root of their share, in ce, focal, gce and
+    half of exp-log."""
     label_smoothing: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
     """Share of certainty taken from the labels in ce."""
     steps: Annotated[int, Field(ge=1)] = 2000
@@ -133,3 +135,9 @@ class TrainRecipe(Section):
     """Arithmetic: `auto` takes bf16 where the processor has it."""
     seed: int = 0
     """Seed of weights, sampling and augmentation."""
+
+    @field_validator("loss")
+    @classmethod
+    def _loss_can_be_read(cls, loss: str) -> str:
+        parse_loss(loss)
+        return loss

@@ -1,0 +1,113 @@
+"""The formula of a loss: what is read, and what is refused with which cure."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from geoseg.errors import RecipeError
+from geoseg.learn.losses import Loss
+from geoseg.recipe.formula import ALIASES, LOSSES, OPTIONS, Term, check_loss, parse_loss
+from geoseg.recipe.recipe import Recipe
+
+
+def test_formulas_are_read():
+    assert parse_loss("0.5*ce+dice(smooth=1e-5)") == [
+        Term(0.5, "ce", {}), Term(1.0, "dice", {"smooth": 1e-5})]
+    assert parse_loss(" focal( gamma = 2 , alpha=.25 ) + 2 * focal-tversky(beta=0.6)") == [
+        Term(1.0, "focal", {"gamma": 2.0, "alpha": 0.25}),
+        Term(2.0, "focal-tversky", {"alpha": 0.3, "beta": 0.6, "smooth": 1.0, "gamma": 4 / 3})]
+    assert parse_loss("bce + jaccard()") == [Term(1.0, "ce", {}), Term(1.0, "iou", {"smooth": 1.0})]
+    assert parse_loss("focal(gamma=1e+0) + exp-log") == [
+        Term(1.0, "focal", {"gamma": 1.0}),
+        Term(1.0, "exp-log", {"gamma": 0.3, "dice": 0.8, "smooth": 1.0})]
+
+
+@st.composite
+def terms(draw):
+    name = draw(st.sampled_from(LOSSES))
+    options = {key: option.default for key, option in OPTIONS[name].items()
+               if option.default is not None}
+    given = draw(st.dictionaries(st.sampled_from(sorted(OPTIONS[name]) or ["none"]),
+                                 st.floats(0.01, 0.99), max_size=3)) if OPTIONS[name] else {}
+    return Term(draw(st.floats(1e-3, 1e3)), name, {**options, **given}), given
+
+
+@given(st.lists(terms(), min_size=1, max_size=4), st.sampled_from(["", " ", "  "]))
+def test_what_is_written_is_what_is_read(terms, space):
+    texts = [f"{term.weight}{space}*{space}{term.name}"
+             + (f"({', '.join(f'{key}{space}={space}{value}' for key, value in given.items())})"
+                if given else "") for term, given in terms]
+    assert parse_loss(f"{space}+{space}".join(texts)) == [term for term, _ in terms]
+
+
+@pytest.mark.parametrize(("formula", "says"), [
+    ("", "'' is not a loss; write a sum such as"),
+    ("ce +", "'' is not a loss"),
+    ("2ce", "'2ce' is not a loss"),
+    ("ce - dice", "'ce - dice' is not a loss; write a sum"),
+    ("ce + dice * ce", "'dice * ce' is not a loss"),
+    ("ce dice", "'ce dice' is not a loss"),
+    ("focal(gamma=2", "'focal(gamma=2' is not a loss"),
+    ("nan*ce", "'nan*ce' is not a loss"),
+    ("focul", "'focul' is not a loss; did you mean 'focal'? known are ce, dice"),
+    ("Focal", "did you mean 'focal'?"),
+    ("focal_tversky", "did you mean 'focal-tversky'?"),
+    ("ce + lovász", "'lovász' is not a loss; did you mean 'lovasz'?"),
+    ("xyz", "'xyz' is not a loss; known are ce, dice, iou"),
+    ("0*ce + dice", "the weight 0 of ce must be more than 0; leave out"),
+    ("-1*ce + dice", "the weight -1 of ce must be more than 0"),
+    ("1e999*ce", "must be more than 0"),
+    ("focal(gama=2)", "focal has no option 'gama'; did you mean 'gamma'? known are gamma, alpha"),
+    ("ce(gamma=2)", "ce has no option 'gamma'; it takes none"),
+    ("focal(2)", "'2' in the options of focal cannot be read; write name=number"),
+    ("focal(gamma=2,)", "'' in the options of focal cannot be read"),
+    ("focal(gamma=two)", "'gamma=two' in the options of focal cannot be read"),
+    ("focal(gamma=nan)", "'gamma=nan' in the options of focal cannot be read"),
+    ("focal(gamma=1, gamma=2)", "focal is given gamma twice"),
+    ("focal(gamma=-1)", "gamma=-1 of focal must be at least 0"),
+    ("focal(alpha=1)", "alpha=1 of focal must be more than 0, less than 1"),
+    ("tversky(alpha=0)", "alpha=0 of tversky must be more than 0"),
+    ("gce(q=1.5)", "q=1.5 of gce must be more than 0, at most 1"),
+    ("exp-log(dice=1.2)", "dice=1.2 of exp-log must be at least 0, at most 1"),
+    ("dice(smooth=1e999)", "smooth=1e999 of dice must be at least 0"),
+    ("boundary(reach=0)", "reach=0 of boundary must be more than 0"),
+])
+def test_what_cannot_be_is_refused_with_its_cure(formula, says):
+    with pytest.raises(ValueError) as error:
+        parse_loss(formula)
+    assert says in str(error.value)
+    with pytest.raises(RecipeError, match=r"train\.loss") as error:
+        Loss(formula, overlapping=False)
+    assert says in str(error.value)
+
+
+def test_a_recipe_with_a_bad_formula_is_refused_when_it_is_read():
+    classes = [{"name": "land", "color": "#00ff00"}, {"name": "water", "color": "#0000ff"}]
+    recipe = {"name": "r", "class": classes, "train": {"loss": "ce + 0.5*jaccard(smooth=1e-5)"}}
+    assert Recipe.from_dict(recipe).train.loss == "ce + 0.5*jaccard(smooth=1e-5)"
+    recipe["train"]["loss"] = "ce + dise"
+    with pytest.raises(RecipeError, match="did you mean 'dice'") as error:
+        Recipe.from_dict(recipe)
+    assert error.value.found.startswith("train.loss: 'dise' is not a loss")
+
+
+def test_alpha_of_focal_is_for_two_classes():
+    check_loss("focal(alpha=0.8)", 2, overlapping=False)
+    check_loss("focal(alpha=0.8)", 5, overlapping=True)
+    check_loss("0.25*focal", 5, overlapping=False)
+    with pytest.raises(ValueError, match=r"there are 3 exclusive classes; write 0\.25\*focal"):
+        check_loss("ce + focal(alpha=0.25)", 3, overlapping=False)
+    labels = torch.zeros(1, 1, 2, 2, dtype=torch.uint8)
+    with pytest.raises(RecipeError, match="class_weights"):
+        Loss("focal(alpha=0.25)", overlapping=False)(torch.zeros(1, 3, 2, 2), labels)
+
+
+def test_defaults_lie_within_their_bounds_and_names_differ():
+    assert not set(ALIASES) & set(LOSSES)
+    assert set(ALIASES.values()) <= set(LOSSES)
+    assert all(option.default is None or option.admits(option.default)
+               or option.default == math.inf
+               for options in OPTIONS.values() for option in options.values())

@@ -29,12 +29,12 @@ _DEFAULT = "default"
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 
 
-def assemble_recipe(base: str | Path, classes: Sequence[Sequence[object]] | None = None,
+def assemble_recipe(base: Recipe | str | Path, classes: Sequence[Sequence[object]] | None = None,
                     settings: Mapping[str, object] | Sequence[str] | None = None) -> Recipe:
     """Return a recipe with its classes exchanged and single settings changed.
 
     Args:
-        base: Name of a shipped recipe, or a TOML file.
+        base: Recipe, its TOML file, or the name of a shipped one.
         classes: Table of the classes that replace those of the base; see the module's text. Rows
             without any text are passed over. A class that the base has by the same name stays as
             optional as it is there.
@@ -45,14 +45,15 @@ def assemble_recipe(base: str | Path, classes: Sequence[Sequence[object]] | None
         RecipeError: The base cannot be read; a cell is not understood; a key is unknown or its
             value out of range; or `[map]` names a class that the table does not have.
     """
-    data = Recipe.read(base).to_dict()
+    data = Recipe.of(base).to_dict()
+    subject = base.name if isinstance(base, Recipe) else str(base)
     if classes is not None:
         optional = {item["name"] for item in data["class"] if item["optional"]}
         data["class"] = [{**item, "optional": item["name"] in optional}
                          for item in _read_rows(classes)]
     _change(data, settings or {})
-    _check_references(str(base), data)
-    return Recipe.from_dict(data, str(base), cure="Correct the setting, or the table of classes")
+    _check_references(subject, data)
+    return Recipe.from_dict(data, subject, cure="Correct the setting, or the table of classes")
 
 
 def class_rows(recipe: Recipe) -> list[list[str]]:

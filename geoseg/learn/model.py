@@ -126,6 +126,11 @@ def choose_device(device: str) -> torch.device:
     return torch.device(device)
 
 
+def device_count(kind: str) -> int:
+    """Return how many devices of a kind the machine has."""
+    return torch.cuda.device_count() if kind == "cuda" else 1
+
+
 def resolve_precision(precision: Precision, device: str) -> Literal["32", "bf16", "16"]:
     """Return the arithmetic that `auto` means on a device: bf16 where it has it in hardware."""
     if precision == "auto":

@@ -41,8 +41,10 @@ class _Arrange(QgsProcessingLayerPostProcessorInterface):
 
 
 def announce(context, source, title):
-    """Have a layer put on the map when the algorithm has finished."""
+    """Have a layer put on the map when the algorithm has finished, under the title."""
     details = QgsProcessingContext.LayerDetails(title, context.project(), title)
+    # By default QGIS prefers file names, but this file's name is not the user's.
+    details.forceName = True
     context.addLayerToLoadOnCompletion(str(source), details)
 
 

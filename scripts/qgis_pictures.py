@@ -55,7 +55,7 @@ def folded() -> None:
 
 
 def show(*names: str) -> None:
-    """Show only these layers; QGIS names them after their files.
+    """Show only these layers; QGIS names those after their files whose place was chosen.
 
     Raises:
         LookupError: One of them is not in the project.

@@ -67,7 +67,7 @@ def labels(order: Order) -> None:
     image, recipe = order.source("image.tif"), {"RECIPE_FILE": order.recipe}
     step("fetchosm", {"AREA": order.source("aoi.gpkg"), "FILE": order.source("town.osm"), **recipe,
                       "OUTPUT": order.product("osm.gpkg")})
-    show("polygons", "lines", IMAGE)
+    show("OSM polygons", "OSM lines", IMAGE)
     map_picture("map-osm")
     step("burnlabels", {"IMAGE": image, "OSM": order.product("osm.gpkg"), **recipe,
                         "OUTPUT": order.product("labels.tif")})

@@ -71,6 +71,18 @@ def test_classes_have_their_names_and_colours(mapped):
     assert layer("Probabilities").renderer().type() == "singlebandpseudocolor"
 
 
+def test_only_files_that_the_user_has_named_are_called_so(mapped, town, tmp_path, monkeypatch):
+    """QGIS does not call layers by their files in its folder for temporary files: take another."""
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
+    QgsProject.instance().clear()
+    run("maparea", {"IMAGE": str(town.image), "OSM": str(town.extract), "RECIPE": "buildings",
+                    "SETTINGS": SETTINGS, "OUTPUT": mapped["OUTPUT"]})
+    run("classify", {"PROBABILITIES": mapped["PROBABILITIES"], "OUTPUT": str(tmp_path / "c.tif")})
+    assert {layer.name() for layer in QgsProject.instance().mapLayers().values()} == {
+        "Polygons", "Chips", "Class map", "Probabilities", "Labels", "c"}
+
+
 def test_results_can_stay_off_the_map(town, mapped):
     QgsProject.instance().clear()
     run("maparea", {"IMAGE": str(town.image), "OSM": str(town.extract), "RECIPE": "buildings",

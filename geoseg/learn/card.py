@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from geoseg.errors import ModelError
 from geoseg.geo.legend import Legend, LegendClass
 from geoseg.learn.container import read_document
+from geoseg.recipe.names import Transform
 
 FORMAT = "geoseg-model/1"
 
@@ -20,7 +21,10 @@ class _Part(BaseModel):
 
 
 class BandCard(_Part):
-    """One input band: what it is, how it is scaled, and the values seen in training."""
+    """One input band: what it is, how it is scaled, and the values seen in training.
+
+    A stored value is transformed, then shifted by the offset, divided by the gain, and clipped.
+    """
 
     index: Annotated[int, Field(ge=1)]
     """1-based band number in the training images."""
@@ -28,14 +32,20 @@ class BandCard(_Part):
     """Band description in the training images; may be empty."""
     dtype: str
     """Pixel type of the training images."""
+    transform: Transform = "none"
+    """Applied to the stored value: see `geoseg.learn.scaling`."""
+    calibration: float = 0.0
+    """dB that the transform `sigma0` adds."""
     offset: float
-    """Subtracted from the stored value."""
+    """Subtracted from the transformed value."""
     gain: Annotated[float, Field(gt=0)]
     """Divides the shifted value."""
+    clip: bool = False
+    """Whether what then lies beyond -1..1 is clipped."""
     low: float
-    """First percentile of the training values."""
+    """First percentile of the training values, transformed."""
     high: float
-    """99th percentile of the training values."""
+    """99th percentile of the training values, transformed."""
 
 
 class ClassCard(_Part):
@@ -59,6 +69,20 @@ class NetworkCard(_Part):
     depth: Annotated[int, Field(ge=3, le=5)] = 5
     width: Annotated[int, Field(ge=4, le=128)] = 32
     reduce: Annotated[int, Field(ge=1, le=8)] = 1
+    deep_supervision: bool = False
+    presence: bool = False
+
+    @property
+    def has_encoder(self) -> bool:
+        """Whether the network is built around the named encoder; ours bring their own."""
+        return "-" not in self.architecture
+
+    @property
+    def title(self) -> str:
+        """The network in a few words, for a person."""
+        if self.has_encoder:
+            return f"{self.architecture} with encoder {self.encoder}"
+        return f"{self.architecture} of width {self.width}"
 
 
 class ModelCard(_Part):

@@ -13,7 +13,10 @@ import numpy as np
 from geoseg.errors import ModelError
 from geoseg.geo.legend import IGNORE, Legend
 from geoseg.learn.boundary import boundary_counts
-from geoseg.learn.scores import ClassScores, Scores
+from geoseg.learn.chipwise import chip_dice
+from geoseg.learn.decision import decide, likeliest
+from geoseg.learn.partitions import THRESHOLDS, partition_counts
+from geoseg.learn.scores import ClassScores, ObjectScores, Scores
 from geoseg.learn.thresholds import (
     PrecisionRecall,
     Reliability,
@@ -41,22 +44,33 @@ class Tally:
             without, only the confusion matrix is kept, in a third of the time.
         boundary: Whether to compare edges too.
         tolerance: Distance in pixels within which an edge counts as found.
+        chips: Whether to compute the Dice of each chip on its own too.
+        objects: Name of the class whose patches are objects to compare too.
     """
 
+    _COUNTS = ("pixels", "confusion", "histograms", "sums", "outcomes", "confidence", "edges",
+               "chip_dice", "partitions")
+
     def __init__(self, legend: Legend, *, thresholds: Mapping[str, float] | None = None,
-                 curves: bool = True, boundary: bool = False, tolerance: float = 2.0) -> None:
+                 curves: bool = True, boundary: bool = False, tolerance: float = 2.0,
+                 chips: bool = False, objects: str | None = None) -> None:
         self.legend = legend
         self.thresholds = dict(thresholds or {})
         self.curves = curves
         self.boundary = boundary
         self.tolerance = tolerance
+        self.chips = chips
+        self.objects = objects
         matrices, size = (len(legend), 2) if legend.overlapping else (1, len(legend))
         self.pixels = 0
         self.confusion = np.zeros((matrices, size, size), np.int64)
         self.histograms = np.zeros((len(legend), 2, BINS), np.int64)
+        self.sums = np.zeros((len(legend), 2))
         self.outcomes = np.zeros((CONFIDENCE_BINS, 2), np.int64)
         self.confidence = np.zeros(CONFIDENCE_BINS)
         self.edges = np.zeros((len(legend), 4), np.int64)
+        self.chip_dice = np.zeros((len(legend), 2))
+        self.partitions = np.zeros((1 + len(THRESHOLDS), 3))
 
     def add(self, probabilities: np.ndarray, labels: np.ndarray) -> None:
         """Count some chips.
@@ -78,6 +92,11 @@ class Tally:
             self._count_confidence(probabilities, labels)
         if self.boundary:
             self.edges += boundary_counts(decision, labels, self.legend, self.tolerance)
+        if self.chips:
+            self.chip_dice += chip_dice(decision, labels, self.legend)
+        if self.objects is not None:
+            self.partitions += partition_counts(probabilities, decision, labels, self.legend,
+                                                self.legend.value_of(self.objects))
 
     def _check(self, probabilities: np.ndarray, labels: np.ndarray) -> None:
         n, classes, *size = probabilities.shape
@@ -116,12 +135,15 @@ class Tally:
             yes = np.bincount(own[positive], minlength=BINS)
             self.histograms[c, 1] += yes
             self.histograms[c, 0] += every - yes
+            chance = probabilities[:, c]
+            self.sums[c] += (chance[positive].sum(dtype=float),
+                             chance[label != IGNORE].sum(dtype=float))
 
     def _count_confidence(self, probabilities: np.ndarray, labels: np.ndarray) -> None:
         if self.legend.overlapping:
             confidence, came_true = probabilities, labels == 1
         else:
-            confidence, came_true = probabilities.max(axis=1), _likeliest(probabilities) == labels
+            confidence, came_true = probabilities.max(axis=1), likeliest(probabilities) == labels
         known = labels != IGNORE
         confidence, came_true = confidence[known], came_true[known]
         bins = (confidence * np.float32(CONFIDENCE_BINS)).astype(np.intp)
@@ -132,7 +154,8 @@ class Tally:
 
     @property
     def _settings(self) -> tuple[object, ...]:
-        return self.legend, self.thresholds, self.curves, self.boundary, self.tolerance
+        return (self.legend, self.thresholds, self.curves, self.boundary, self.tolerance,
+                self.chips, self.objects)
 
     def merge(self, other: Tally) -> None:
         """Add the counts of another tally of the same legend and settings.
@@ -142,37 +165,37 @@ class Tally:
         """
         if self._settings != other._settings:
             raise ValueError("two tallies of different legends or settings cannot be merged")
-        self.pixels += other.pixels
-        self.confusion += other.confusion
-        self.histograms += other.histograms
-        self.outcomes += other.outcomes
-        self.confidence += other.confidence
-        self.edges += other.edges
+        for name in self._COUNTS:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
 
     def scores(self, thresholds: Mapping[str, float] | None = None) -> Scores:
         """Return the scores of everything counted so far.
 
         Args:
             thresholds: Score the decisions that these would make, see `decide`, instead of those
-                counted. They are rounded to 1/512, and edges are not scored, since both come from
-                the histograms. Thresholds of more than two exclusive classes change nothing.
+                counted. They are rounded to 1/512, and edges, chips and objects are not scored,
+                since all comes from the histograms. Thresholds of more than two exclusive classes
+                change nothing.
         """
         given = thresholds or {}
         recounted = bool(given) and (self.legend.overlapping or (
             len(self.legend) == 2 and self.legend.names[1] in given))
         confusion = self._confusion_at(given) if recounted else self.confusion
-        classes = tuple(self._class_scores(c, confusion, edges=not recounted)
+        classes = tuple(self._class_scores(c, confusion, counted=not recounted)
                         for c in range(len(self.legend)))
         seen = [item for item in classes if item.support]
+        exclusive = not self.legend.overlapping
         return Scores(
             classes=classes, overlapping=self.legend.overlapping, pixels=self.pixels,
             accuracy=_ratio(int(np.einsum("mii->", confusion)), int(confusion.sum())),
             mean_iou=_mean([item.iou for item in seen]),
             mean_dice=_mean([item.dice for item in seen]), classes_scored=len(seen),
-            kappa=None if self.legend.overlapping else _kappa(confusion[0]),
-            ece=self.reliability().error,
-            confusion=tuple(tuple(tuple(row) for row in matrix)
-                            for matrix in confusion.tolist()))
+            kappa=_kappa(confusion[0]) if exclusive else None, ece=self.reliability().error,
+            confusion=tuple(tuple(tuple(row) for row in matrix) for matrix in confusion.tolist()),
+            balanced_accuracy=_mean([item.recall for item in seen]) if exclusive else None,
+            mean_soft_iou=_mean([item.soft_iou for item in seen]),
+            mean_chip_dice=None if recounted else _ratio(*self.chip_dice.sum(axis=0).tolist()),
+            objects=None if recounted else self._object_scores())
 
     def _confusion_at(self, thresholds: Mapping[str, float]) -> np.ndarray:
         if not self.curves:
@@ -184,19 +207,35 @@ class Tally:
             matrices.append(confusion_at(positives, negatives, thresholds.get(item.name, 0.5)))
         return np.stack(matrices)
 
-    def _class_scores(self, c: int, confusion: np.ndarray, *, edges: bool) -> ClassScores:
+    def _class_scores(self, c: int, confusion: np.ndarray, *, counted: bool) -> ClassScores:
         matrix, place = (confusion[c], 1) if self.legend.overlapping else (confusion[0], c)
-        hit = int(matrix[place, place])
+        hit, known = int(matrix[place, place]), int(matrix.sum())
         support, predicted = int(matrix[place].sum()), int(matrix[:, place].sum())
+        either = support + predicted - hit
+        shared, chance = self.sums[c].tolist()
         occurs = support > 0
         return ClassScores(
             name=self.legend.names[c], support=support, predicted=predicted,
-            iou=_ratio(hit, support + predicted - hit) if occurs else None,
+            iou=_ratio(hit, either) if occurs else None,
             dice=_ratio(2 * hit, support + predicted) if occurs else None,
             precision=_ratio(hit, predicted) if occurs else None,
             recall=_ratio(hit, support),
             average_precision=self.precision_recall(self.legend.names[c]).area,
-            boundary_f1=_boundary_f1(*self.edges[c].tolist()) if edges else None)
+            boundary_f1=_boundary_f1(*self.edges[c].tolist()) if counted else None,
+            soft_iou=_ratio(shared, chance + support - shared) if occurs and self.curves else None,
+            accuracy=_ratio(known - either + hit, known),
+            chip_dice=_ratio(*self.chip_dice[c].tolist()) if counted else None)
+
+    def _object_scores(self) -> ObjectScores | None:
+        chips = int(self.partitions[0, 2])
+        if self.objects is None or chips == 0:
+            return None
+        (v_rand, v_info), *others = (self.partitions[:, :2] / chips).tolist()
+        rands, infos = zip(*others, strict=True)
+        return ObjectScores(
+            self.objects, chips, v_rand, v_info,
+            best_v_rand=max(rands), best_v_rand_at=THRESHOLDS[rands.index(max(rands))],
+            best_v_info=max(infos), best_v_info_at=THRESHOLDS[infos.index(max(infos))])
 
     def precision_recall(self, name: str) -> PrecisionRecall:
         """Return the precision-recall curve of the named class."""
@@ -235,39 +274,7 @@ class Tally:
                            self.outcomes[used, 1] / count[used], count[used])
 
 
-def decide(probabilities: np.ndarray, legend: Legend,
-           thresholds: Mapping[str, float] | None = None) -> np.ndarray:
-    """Return the class map of probabilities.
-
-    Args:
-        probabilities: float (n, classes, rows, columns) in 0..1.
-        legend: The classes.
-        thresholds: By class name: the probability from which on an overlapping class is mapped
-            (0.5 by default), or the second of two exclusive classes.
-
-    Returns:
-        uint8 (n, rows, columns) of the likeliest class (the first of equals); for overlapping
-        classes uint8 (n, classes, rows, columns) of 0 and 1.
-    """
-    given = dict(thresholds or {})
-    if legend.overlapping:
-        limits = np.array([given.get(name, 0.5) for name in legend.names], np.float32)
-        return (probabilities >= limits[:, None, None]).astype(np.uint8)
-    if len(legend) == 2 and legend.names[1] in given:
-        return (probabilities[:, 1] >= np.float32(given[legend.names[1]])).astype(np.uint8)
-    return _likeliest(probabilities)
-
-
-def _likeliest(probabilities: np.ndarray) -> np.ndarray:
-    """Argmax over axis 1, faster than numpy's along an axis that is not the last."""
-    best, top = np.zeros(probabilities[:, 0].shape, np.uint8), probabilities[:, 0].copy()
-    for c in range(1, probabilities.shape[1]):
-        best[probabilities[:, c] > top] = c
-        np.maximum(top, probabilities[:, c], out=top)
-    return best
-
-
-def _ratio(part: int, whole: int) -> float | None:
+def _ratio(part: float, whole: float) -> float | None:
     return part / whole if whole else None
 
 

@@ -30,41 +30,7 @@ from geoseg.geo.legend import IGNORE, Legend, LegendClass
 from geoseg.learn.boundary import boundary_counts
 from geoseg.learn.metrics import BINS, Scores, Tally, decide
 from geoseg.learn.thresholds import best_threshold
-
-
-def make_legend(count, *, overlapping=False):
-    return Legend(tuple(LegendClass(i, f"class {i}", "#336699") for i in range(count)),
-                  overlapping)
-
-
-def make_chips(count=3, classes=4, size=24, *, seed=0, skill=2.0, absent=()):
-    """Softmax probabilities that lean towards random labels, of which some are ignored."""
-    rng = np.random.default_rng(seed)
-    labels = rng.choice([c for c in range(classes) if c not in absent], (count, size, size))
-    logits = rng.normal(size=(count, classes, size, size))
-    logits += skill * (labels[:, None] == np.arange(classes)[:, None, None])
-    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    labels[rng.random(labels.shape) < 0.1] = IGNORE
-    return probabilities.astype(np.float32), labels.astype(np.uint8)
-
-
-def make_overlapping(count=3, classes=3, size=24, seed=0):
-    rng = np.random.default_rng(seed)
-    labels = rng.random((count, classes, size, size)) < 0.3
-    logits = rng.normal(size=labels.shape) + 2.0 * labels - 1
-    labels = labels.astype(np.uint8)
-    labels[rng.random(labels.shape) < 0.1] = IGNORE
-    return (1 / (1 + np.exp(-logits))).astype(np.float32), labels
-
-
-def tally_of(legend, probabilities, labels, **options):
-    tally = Tally(legend, **options)
-    tally.add(probabilities, labels)
-    return tally
-
-
-def per_class(scores, field):
-    return [getattr(item, field) for item in scores.classes]
+from tests.learn.tallies import make_chips, make_legend, make_overlapping, per_class, tally_of
 
 
 @pytest.mark.parametrize("classes", [2, 4, 7])
@@ -124,17 +90,20 @@ def test_overlapping_scores_equal_torchmetrics():
 
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), cut=st.integers(1, 4), overlapping=st.booleans(),
-       boundary=st.booleans())
-def test_merged_parts_equal_the_whole(seed, cut, overlapping, boundary):
+       extras=st.booleans())
+def test_merged_parts_equal_the_whole(seed, cut, overlapping, extras):
     make = make_overlapping if overlapping else make_chips
     probabilities, labels = make(count=5, classes=3, size=16, seed=seed)
     legend = make_legend(3, overlapping=overlapping)
-    whole = tally_of(legend, probabilities, labels, boundary=boundary)
-    first = tally_of(legend, probabilities[:cut], labels[:cut], boundary=boundary)
-    first.merge(tally_of(legend, probabilities[cut:], labels[cut:], boundary=boundary))
+    options = {"boundary": True, "chips": True, "objects": "class 1"} if extras else {}
+    whole = tally_of(legend, probabilities, labels, **options)
+    first = tally_of(legend, probabilities[:cut], labels[:cut], **options)
+    first.merge(tally_of(legend, probabilities[cut:], labels[cut:], **options))
     for name in ("confusion", "histograms", "outcomes", "edges", "pixels"):
         np.testing.assert_array_equal(getattr(first, name), getattr(whole, name))
-    np.testing.assert_allclose(first.confidence, whole.confidence)
+    for name in ("confidence", "sums", "chip_dice", "partitions"):
+        np.testing.assert_allclose(getattr(first, name), getattr(whole, name))
+        assert getattr(whole, name).any() == (extras or name in ("confidence", "sums"))
 
 
 def test_tallies_of_different_settings_do_not_merge():
@@ -142,6 +111,8 @@ def test_tallies_of_different_settings_do_not_merge():
         Tally(make_legend(3)).merge(Tally(make_legend(4)))
     with pytest.raises(ValueError, match="merged"):
         Tally(make_legend(3)).merge(Tally(make_legend(3), boundary=True))
+    with pytest.raises(ValueError, match="merged"):
+        Tally(make_legend(3), objects="class 0").merge(Tally(make_legend(3), objects="class 1"))
 
 
 @settings(max_examples=25, deadline=None)
@@ -154,8 +125,9 @@ def test_predictions_at_ignored_pixels_change_nothing(seed, overlapping):
     where = ignored if overlapping else np.broadcast_to(ignored[:, None], probabilities.shape)
     changed = np.where(where, np.random.default_rng(seed).random(where.shape, np.float32),
                        probabilities)
-    first = tally_of(legend, probabilities, labels, boundary=True)
-    second = tally_of(legend, changed, labels, boundary=True)
+    options = {"boundary": True, "chips": True, "objects": "class 1"}
+    first = tally_of(legend, probabilities, labels, **options)
+    second = tally_of(legend, changed, labels, **options)
     np.testing.assert_allclose(second.confidence, first.confidence)
     assert second.scores() == first.scores()
 
@@ -201,7 +173,8 @@ def test_scores_survive_json(overlapping):
     make = make_overlapping if overlapping else make_chips
     probabilities, labels = make(classes=3)
     scores = tally_of(make_legend(3, overlapping=overlapping), probabilities, labels,
-                      boundary=True).scores()
+                      boundary=True, chips=True, objects="class 2").scores()
+    assert scores.objects.chips == 3
     text = json.dumps(scores.to_dict(), allow_nan=False)
     assert Scores.from_dict(json.loads(text)) == scores
 

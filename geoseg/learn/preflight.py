@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,23 +10,20 @@ import numpy as np
 from rasterio.windows import Window
 
 import geoseg
-from geoseg.errors import PlanError, TrainingError
+from geoseg.errors import PlanError
 from geoseg.geo.grid import Grid
 from geoseg.geo.legend import IGNORE
-from geoseg.geo.raster import image_bands, open_raster, read, valid_pixels
-from geoseg.learn.card import BandCard, ClassCard, ModelCard, NetworkCard
+from geoseg.geo.raster import open_raster
+from geoseg.learn.card import ClassCard, ModelCard, NetworkCard
 from geoseg.learn.dataset import Scenes, read_label
-from geoseg.learn.scaling import Statistics
-from geoseg.progress import Progress, track
+from geoseg.learn.inputs import measure_bands
+from geoseg.progress import Progress
 from geoseg.recipe import Recipe
 
 if TYPE_CHECKING:
-    import geopandas as gpd
-
     from geoseg.samples.plan import ChipPlan
 
 _log = logging.getLogger("geoseg")
-_STATISTICS_CHIPS = 400
 _NEEDED = {"train": "training", "val": "validation"}
 
 
@@ -90,7 +86,9 @@ def network_card(recipe: Recipe, bands: int) -> NetworkCard:
                        bands=bands, classes=len(recipe.classes),
                        dropout=recipe.train.dropout, detail=recipe.train.detail,
                        depth=recipe.train.depth, width=recipe.train.width,
-                       reduce=recipe.train.reduce)
+                       reduce=recipe.train.reduce,
+                       deep_supervision=recipe.train.deep_supervision,
+                       presence=recipe.train.presence > 0)
 
 
 def make_card(plan: ChipPlan, recipe: Recipe, precision: Literal["32", "bf16", "16"],
@@ -99,19 +97,12 @@ def make_card(plan: ChipPlan, recipe: Recipe, precision: Literal["32", "bf16", "
 
     Raises:
         RasterError: Scenes differ in bands, or cannot be read.
-        TrainingError: A band holds no valid value.
+        TrainingError: A band holds no valid value, or none that speckle can be made of.
     """
     chips = plan.rows("train")
     with open_raster(chips.iloc[0]["scene"]) as scene:
-        indexes = image_bands(scene, recipe.image.bands)
-        names = [scene.descriptions[index - 1] or "" for index in indexes]
-        dtypes = [scene.dtypes[index - 1] for index in indexes]
         resolution = Grid.of(scene, georeferenced=recipe.georeferenced).resolution
-    statistics = _gather(chips, indexes, progress)
-    offset, gain = _scaling(statistics, recipe)
-    low, high = statistics.percentile(1), statistics.percentile(99)
-    bands = [BandCard(index=index, name=names[i], dtype=dtypes[i], offset=offset[i], gain=gain[i],
-                      low=low[i], high=high[i]) for i, index in enumerate(indexes)]
+    bands = measure_bands(chips, recipe, progress)
     return ModelCard(
         name=recipe.name, created=datetime.now(UTC).isoformat(timespec="seconds"),
         geoseg=geoseg.__version__, task=recipe.task, georeferenced=recipe.georeferenced,
@@ -119,34 +110,6 @@ def make_card(plan: ChipPlan, recipe: Recipe, precision: Literal["32", "bf16", "
         resolution=resolution, chip_size=plan.size, precision=precision,
         network=network_card(recipe, len(bands)),
         training=_training_data(plan), recipe=recipe.to_dict(), licence=recipe.licence)
-
-
-def _gather(chips: gpd.GeoDataFrame, indexes: Sequence[int], progress: Progress) -> Statistics:
-    """Gather statistics over an even selection of the training chips."""
-    statistics = Statistics(len(indexes))
-    chosen = chips.iloc[:: max(1, len(chips) // _STATISTICS_CHIPS)]
-    for scene, rows in track(list(chosen.groupby("scene")), progress, "reading band statistics"):
-        with open_raster(scene) as dataset:
-            if max(indexes) > dataset.count:
-                raise TrainingError(scene, f"has {dataset.count} bands, other scenes have more",
-                                    "Train on scenes with the same bands")
-            for row in rows.itertuples():
-                values, valid = read(dataset, Window(row.col, row.row, row.width, row.height),
-                                     indexes)
-                statistics.add(values, valid & valid_pixels(valid, values))
-    if statistics.is_empty:
-        raise TrainingError("training chips", "hold a band without any valid value",
-                            "Leave that band out under [image] bands in the recipe")
-    return statistics
-
-
-def _scaling(statistics: Statistics, recipe: Recipe) -> tuple[np.ndarray, np.ndarray]:
-    if recipe.image.scaling == "range" and None not in (recipe.image.low, recipe.image.high):
-        low, high = float(recipe.image.low or 0), float(recipe.image.high or 0)
-        bands = len(statistics.mean)
-        return np.full(bands, (low + high) / 2), np.full(bands, (high - low) / 2)
-    deviation = statistics.deviation
-    return statistics.mean, np.where(deviation > 0, deviation, 1.0)
 
 
 def _training_data(plan: ChipPlan) -> dict[str, Any]:

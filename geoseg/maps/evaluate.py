@@ -23,6 +23,7 @@ from geoseg.learn.card import ModelCard
 from geoseg.learn.dataset import Scenes, read_label
 from geoseg.learn.metrics import Scores, Tally
 from geoseg.learn.model import Model
+from geoseg.learn.scaling import read_bands
 from geoseg.learn.scores import decimals
 from geoseg.maps.pictures import image_picture
 from geoseg.maps.report import Evaluation, write_report
@@ -165,11 +166,10 @@ def _batches(rows: gpd.GeoDataFrame, margin: int) -> Iterator[gpd.GeoDataFrame]:
 def _predict(model: Model, scenes: Scenes, rows: gpd.GeoDataFrame
              ) -> Iterator[tuple[ScoredChip, np.ndarray]]:
     """Predict chips of one size; yield each and its probabilities (classes, rows, columns)."""
-    bands = [band.index for band in model.card.bands]
     margin = _margin(model)
     windows = [Window(row.col - margin, row.row - margin, row.width + 2 * margin,
                       row.height + 2 * margin) for row in rows.itertuples()]
-    images = [read(scenes.open(scene), window, bands)
+    images = [read_bands(scenes.open(scene), window, model.card.bands)
               for scene, window in zip(rows["scene"], windows, strict=True)]
     usable = [valid_pixels(valid, values) for values, valid in images]
     probabilities = model.probabilities(

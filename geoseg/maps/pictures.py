@@ -9,6 +9,7 @@ import numpy as np
 
 from geoseg.geo.legend import IGNORE, Legend
 from geoseg.learn.card import BandCard
+from geoseg.learn.scaling import transformed
 
 WRONG = (213, 0, 90)
 """Colour of pixels where label and prediction differ; it is rare in nature and in legends."""
@@ -52,7 +53,8 @@ def image_picture(values: np.ndarray, valid: np.ndarray, bands: Sequence[BandCar
     places = visible_bands(bands)
     low = np.array([bands[i].low for i in places])[:, None, None]
     high = np.array([bands[i].high for i in places])[:, None, None]
-    shown = np.where(valid, values[list(places)], low)
+    shown = transformed(values[list(places)], [bands[i] for i in places])
+    shown = np.where(valid, shown, low)
     stretched = np.clip((shown - low) / np.maximum(high - low, 1e-9), 0, 1)
     # The eye sees differences in the dark better than a linear screen shows them.
     picture = np.round(stretched ** 0.8 * 255).astype(np.uint8)

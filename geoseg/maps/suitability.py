@@ -10,8 +10,8 @@ from rasterio.windows import Window
 
 from geoseg.errors import ModelError
 from geoseg.geo.grid import Grid
-from geoseg.geo.raster import read, valid_pixels
 from geoseg.learn.card import ModelCard
+from geoseg.learn.scaling import read_bands, transformed
 
 _log = logging.getLogger("geoseg")
 _SAMPLES = 16
@@ -71,12 +71,15 @@ def _resolution(grid: Grid, card: ModelCard) -> tuple[str, str, bool]:
 
 
 def _range(dataset: DatasetReader, card: ModelCard) -> tuple[str, str, bool]:
-    """Compare the values of some windows, spread over the image, with those of the training."""
-    outside = np.zeros(len(card.bands))
-    count = 0
+    """Compare the values of some windows, spread over the image, with those of the training.
+
+    Values are compared as the card holds them, transformed; where one is invalid, or its transform
+    undefined, it does not count.
+    """
+    outside, count = np.zeros(len(card.bands)), np.zeros(len(card.bands))
     side = int(np.ceil(np.sqrt(_SAMPLES)))
-    low = np.array([band.low for band in card.bands])[:, None]
-    high = np.array([band.high for band in card.bands])[:, None]
+    low = np.array([band.low for band in card.bands])[:, None, None]
+    high = np.array([band.high for band in card.bands])[:, None, None]
     room = (high - low) * 0.25
     for place in range(side * side):
         row, column = divmod(place, side)
@@ -84,14 +87,18 @@ def _range(dataset: DatasetReader, card: ModelCard) -> tuple[str, str, bool]:
         left = int((column + 0.5) / side * dataset.width)
         window = Window(left, top, min(_SAMPLE_SIDE, dataset.width - left),
                         min(_SAMPLE_SIDE, dataset.height - top))
-        values, valid = read(dataset, window, [band.index for band in card.bands])
-        good = values[:, valid_pixels(valid, values)].astype(float)
-        outside += ((good < low - room) | (good > high + room)).sum(axis=1)
-        count += good.shape[1]
-    share = outside.max() / count if count else 0.0
-    if share <= 0.05:
+        values, valid = read_bands(dataset, window, card.bands)
+        seen = transformed(values, card.bands)
+        strange = (seen < low - room) | (seen > high + room)
+        outside += (strange & valid).sum(axis=(1, 2))
+        count += valid.sum(axis=(1, 2))
+    shares = outside / np.maximum(count, 1)
+    worst = int(shares.argmax())
+    if shares[worst] <= 0.05:
         return "", "", False
-    band = card.bands[int(outside.argmax())]
-    return (f"has {share:.0%} of its values in band {band.index} outside the range seen in "
-            f"training ({band.low:.4g} to {band.high:.4g})",
-            "Check that it is scaled like the training images", share > 0.5)
+    band = card.bands[worst]
+    kind = {"none": "values", "sigma0": "values in dB"}.get(
+        band.transform, f"values ({band.transform})")
+    return (f"has {shares[worst]:.0%} of its {kind} in band {band.index} outside the range seen "
+            f"in training ({band.low:.4g} to {band.high:.4g})",
+            "Check that it is scaled like the training images", bool(shares[worst] > 0.5))

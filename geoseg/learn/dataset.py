@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -16,9 +17,18 @@ from shapely.geometry.base import BaseGeometry
 from geoseg.geo.legend import IGNORE
 from geoseg.geo.raster import open_raster, read, valid_pixels
 from geoseg.learn.card import BandCard
-from geoseg.learn.scaling import scale
+from geoseg.learn.scaling import read_bands, scale
 from geoseg.recipe import AugmentRecipe
-from geoseg.samples.augment import Sample, pad, relight, resample, turn
+from geoseg.samples.augment import (
+    Radiometry,
+    Sample,
+    cut_out,
+    draw_warp,
+    mosaic,
+    relight,
+    resample,
+    turn,
+)
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -64,7 +74,7 @@ def read_sample(scenes: Scenes, scene: str, label: str, window: Window,
 
     Label pixels without image data are ignored.
     """
-    values, valid = read(scenes.open(scene), window, [band.index for band in bands])
+    values, valid = read_bands(scenes.open(scene), window, bands)
     pixels = valid_pixels(valid, values)
     labels = read_label(scenes.open(label), window)
     labels[:, ~pixels] = IGNORE
@@ -74,9 +84,10 @@ def read_sample(scenes: Scenes, scene: str, label: str, window: Window,
 class TrainingCrops:
     """Random crops from the training chips; a pure function of (seed, step, place in the batch).
 
-    A chip is drawn by its weight, then a square of random size around a random point of it. The
-    square must lie wholly inside the union of the scene's training chips, so that no pixel of
-    another split, nor of the gap around it, is ever seen.
+    A chip is drawn by its weight, then a square of random size around a random point of it, large
+    enough for what rotation and bending bring in from its surroundings. The square must lie wholly
+    inside the union of the scene's training chips, so that no pixel of another split, nor of the
+    gap around it, is ever seen.
 
     Args:
         scenes: Open scenes.
@@ -99,7 +110,9 @@ class TrainingCrops:
         weight = chips["weight"].to_numpy(dtype=float)
         weight = weight / weight.sum()
         self._chances = chances or (lambda step: weight)
-        self._gains = np.array([band.gain for band in bands])
+        self._radiometry = radiometry(bands)
+        # Speckled pixels are averaged in power, whose mean is that of the ground.
+        self._is_radar = bands[0].transform == "sigma0" or augment.speckle_looks > 0
         self._areas = self._training_areas()
 
     def _training_areas(self) -> dict[str, BaseGeometry]:
@@ -120,35 +133,68 @@ class TrainingCrops:
     def crop(self, step: int, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Return one augmented crop and its label."""
         rng = np.random.default_rng([self._seed, step, index])
-        chip = int(rng.choice(len(self._boxes), p=self._chances(step)))
-        scene, label = self._places[chip]
-        window, side = self.draw_window(chip, rng)
-        sample = read_sample(self._scenes, scene, label, window, self._bands)
-        limit = self._augment.rotation
-        sample = resample(sample, side, rng.uniform(-limit, limit) if limit else 0.0)
-        sample = pad(sample, self._size)
-        image, valid, labels = turn(sample, self._augment.turns, rng)
-        image = relight(image, self._gains, self._augment, rng)
+        chances = self._chances(step)
+        sample = self._piece(chances, rng)
+        if rng.random() < self._augment.mosaic:
+            sample = mosaic(sample, lambda: self._piece(chances, rng), rng)
+        image, valid, labels = sample
+        image = relight(image, self._radiometry, self._augment, rng)
         image[:, ~valid] = 0
-        return image, np.ascontiguousarray(labels)
+        if self._augment.cutout:
+            cut_out(image, self._augment.cutout, rng)
+        return image, labels
 
-    def draw_window(self, chip: int, rng: np.random.Generator) -> tuple[Window, int]:
+    def _piece(self, chances: np.ndarray, rng: np.random.Generator) -> Sample:
+        """Return one random crop, bent and turned, its light still unchanged."""
+        chip = int(rng.choice(len(chances), p=chances))
+        scene, label = self._places[chip]
+        warp = draw_warp(self._augment, self._size, rng)
+        window, factor = self.draw_window(chip, rng, warp.reach(self._size) if warp else 1.0)
+        image, valid, labels = read_sample(self._scenes, scene, label, window, self._bands)
+        if self._is_radar:
+            image = self._radiometry.power(image)
+        image, valid, labels = resample((image, valid, labels), self._size, factor, warp)
+        if self._is_radar:
+            image = self._radiometry.scaled(image)
+        return turn((image, valid, labels), self._augment.turns, rng)
+
+    def draw_window(self, chip: int, rng: np.random.Generator, reach: float = 1.0
+                    ) -> tuple[Window, float]:
         """Draw a square window near a chip, inside the scene's training area.
 
+        Args:
+            chip: Number of the chip.
+            rng: Generator.
+            reach: Side of the window that is wanted, in sides of the crop's ground.
+
         Returns:
-            The window, and the side in pixels to resample it to: that of a crop, unless no square
-            of the wanted size was found; then the window lies in the chip and keeps its size.
+            The window, and how many of its pixels one of the crop shows: a factor from the recipe's
+            range, unless no square of the wanted size was found; then the window lies in the chip,
+            is no larger than wanted, and keeps its scale.
         """
         column, row, width, height = self._boxes[chip]
         area = self._areas[self._places[chip, 0]]
         low, high = np.log(self._augment.scale)
         for _ in range(_TRIES):
-            side = max(1, round(self._size * float(np.exp(rng.uniform(low, high)))))
+            ground = max(1, round(self._size * float(np.exp(rng.uniform(low, high)))))
+            side = math.ceil(ground * reach)
             left = round(column + rng.uniform(0, 1) * width - side / 2)
             top = round(row + rng.uniform(0, 1) * height - side / 2)
             if area.covers(shapely.box(left, top, left + side, top + side)):
-                return Window(left, top, side, side), self._size
-        side = min(width, height, self._size)
+                return Window(left, top, side, side), ground / self._size
+        side = min(width, height, math.ceil(self._size * reach))
         left = column + int(rng.integers(width - side + 1))
         top = row + int(rng.integers(height - side + 1))
-        return Window(left, top, side, side), side
+        return Window(left, top, side, side), 1.0
+
+
+def radiometry(bands: Sequence[BandCard]) -> Radiometry:
+    """Return what the scaled values of some bands stand for."""
+    def column(values: list[float]) -> np.ndarray:
+        return np.array(values, dtype=np.float32)[:, None, None]
+
+    return Radiometry(
+        bands[0].transform, column([band.offset for band in bands]),
+        column([band.gain for band in bands]),
+        column([(band.low - band.offset) / band.gain for band in bands]),
+        column([(band.high - band.offset) / band.gain for band in bands]))

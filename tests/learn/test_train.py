@@ -129,8 +129,8 @@ def test_crops_never_leave_the_training_chips(plan, crops):
     for seed in range(600):
         random = np.random.default_rng(seed)
         chip = seed % len(plan.rows("train"))
-        window, side = crops.draw_window(chip, random)
-        assert side == 32 or window.width == side < 32
+        window, factor = crops.draw_window(chip, random)
+        assert window.width == round(32 * factor) or (window.width < 32 and factor == 1)
         square = shapely.box(window.col_off, window.row_off, window.col_off + window.width,
                              window.row_off + window.height)
         assert square.distance(elsewhere) >= plan.gap

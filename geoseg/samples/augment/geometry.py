@@ -1,0 +1,183 @@
+"""Where the pixels of a crop come from: scale, rotation, shear, bending, flips and turns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from geoseg.geo.legend import IGNORE
+from geoseg.recipe import AugmentRecipe
+from geoseg.samples.augment.bending import elastic, grid_distortion
+
+Sample = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Scaled image float32 (bands, rows, columns), valid bool (rows, columns), label uint8
+(label bands, rows, columns)."""
+
+
+@dataclass(frozen=True)
+class Warp:
+    """How a crop is bent out of the image.
+
+    The pixel at p, as (column, row) from the middle of the crop, shows the image at `matrix` times
+    p + shift(p), from the middle of the window; both times the scale.
+    """
+
+    matrix: np.ndarray
+    """float64 (2, 2), of determinant one."""
+    shift: np.ndarray | None = None
+    """float32 (2, size, size): displacement along columns and rows in pixels of the crop."""
+
+    def places(self, size: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return columns and rows in the image, float32 (size, size), from its middle, unscaled."""
+        axis = np.arange(size, dtype=np.float32) - np.float32((size - 1) / 2)
+        columns, rows = axis[None, :], axis[:, None]
+        if self.shift is not None:
+            columns, rows = columns + self.shift[0], rows + self.shift[1]
+        (a, b), (c, d) = self.matrix.astype(np.float32)
+        return a * columns + b * rows, c * columns + d * rows
+
+    def reach(self, size: int) -> float:
+        """Return the side of the window that holds every place, in sides of the crop."""
+        farthest = max(float(np.abs(place).max()) for place in self.places(size))
+        return (2 * farthest + 1) / size
+
+
+def draw_warp(recipe: AugmentRecipe, size: int, rng: np.random.Generator) -> Warp | None:
+    """Draw rotation, shear, elastic bending and grid distortion of a crop.
+
+    Args:
+        recipe: How much of each.
+        size: Pixels a side of the crop.
+        rng: Generator.
+
+    Returns:
+        None if the recipe asks for none of them.
+    """
+    if not (recipe.rotation or recipe.shear or recipe.elastic or recipe.grid_distortion):
+        return None
+    angle = np.radians(rng.uniform(-recipe.rotation, recipe.rotation))
+    across, along = np.tan(np.radians(rng.uniform(-recipe.shear, recipe.shear, 2)))
+    rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    matrix = rotation @ np.array([[1, across], [along, 1]]) / np.sqrt(1 - across * along)
+    shift = None
+    if recipe.elastic:
+        shift = elastic(size, recipe.elastic, recipe.elastic_scale, rng)
+    if recipe.grid_distortion:
+        bent = grid_distortion(size, recipe.grid_distortion, rng)
+        shift = bent if shift is None else shift + bent
+    return Warp(matrix, shift)
+
+
+def resample(sample: Sample, size: int, scale: float, warp: Warp | None = None) -> Sample:
+    """Bring a square sample to `size` pixels a side in one resampling.
+
+    The image is averaged when it shrinks and bilinear otherwise, over valid pixels alone; label and
+    mask take the nearest pixel. What comes from outside is invalid and ignored.
+
+    Args:
+        sample: Image, mask and label of a square window.
+        size: Pixels a side of the result.
+        scale: Pixels of the sample in one of the result.
+        warp: How the result is bent; without one the sample is only brought to scale.
+
+    Returns:
+        The sample resampled; the same one if nothing changes.
+    """
+    return (pad(_resize(sample, round(sample[0].shape[-1] / scale)), size) if warp is None
+            else _warped(sample, size, scale, warp))
+
+
+def _resize(sample: Sample, size: int) -> Sample:
+    side = sample[0].shape[-1]
+    if side == size:
+        return sample
+    method = cv2.INTER_AREA if side > size else cv2.INTER_LINEAR
+
+    def nearest(band: np.ndarray) -> np.ndarray:
+        return np.asarray(cv2.resize(band, (size, size), interpolation=cv2.INTER_NEAREST_EXACT))
+
+    return _each(sample, lambda band: cv2.resize(band, (size, size), interpolation=method),
+                 nearest, nearest)
+
+
+def _warped(sample: Sample, size: int, scale: float, warp: Warp) -> Sample:
+    middle = np.float32((sample[0].shape[-1] - 1) / 2)
+    columns, rows = (np.float32(scale) * place + middle for place in warp.places(size))
+
+    def smooth(band: np.ndarray) -> np.ndarray:
+        return np.asarray(cv2.remap(_averaged(band, scale), columns, rows, cv2.INTER_LINEAR,
+                                    borderMode=cv2.BORDER_REPLICATE))
+
+    def nearest(band: np.ndarray, outside: int) -> np.ndarray:
+        return np.asarray(cv2.remap(band, columns, rows, cv2.INTER_NEAREST,
+                                    borderMode=cv2.BORDER_CONSTANT, borderValue=(outside,)))
+
+    return _each(sample, smooth, lambda valid: nearest(valid, 0),
+                 lambda band: nearest(band, IGNORE))
+
+
+_Change = Callable[[np.ndarray], np.ndarray]
+
+
+def _each(sample: Sample, smooth: _Change, nearest_valid: _Change, nearest: _Change) -> Sample:
+    """Change every band of a sample; next to invalid pixels average over the valid ones alone."""
+    image, valid, label = (np.ascontiguousarray(part) for part in sample)
+    if valid.all():
+        image = np.stack([smooth(band) for band in image])
+    else:
+        weight = np.maximum(smooth(valid.astype(np.float32)), np.float32(1e-3))
+        image = np.stack([smooth(band * valid) / weight for band in image])
+    return (image, nearest_valid(valid.view(np.uint8)).astype(bool),
+            np.stack([nearest(band) for band in label]))
+
+
+def _averaged(band: np.ndarray, scale: float) -> np.ndarray:
+    """Average a band over squares of `scale` pixels around each pixel, if that is more than one.
+
+    What bilinear interpolation then takes of it is free of the noise of single pixels between its
+    places, as with OpenCV's INTER_AREA, which knows no rotation.
+    """
+    if scale <= 1:
+        return band
+    whole, part = divmod((scale - 1) / 2, 1)
+    taps = np.array([part, *[1.0] * (2 * int(whole) + 1), part], dtype=np.float32) / scale
+    return np.asarray(cv2.sepFilter2D(band, -1, taps, taps, borderType=cv2.BORDER_REPLICATE))
+
+
+def pad(sample: Sample, size: int) -> Sample:
+    """Bring a sample that is smaller than `size` to it, with invalid and ignored pixels."""
+    image, valid, label = sample
+    missing = size - image.shape[-1]
+    if missing == 0:
+        return sample
+    after = ((0, missing), (0, missing))
+    return (np.pad(image, ((0, 0), *after)), np.pad(valid, after),
+            np.pad(label, ((0, 0), *after), constant_values=IGNORE))
+
+
+def turn(sample: Sample, turns: str, rng: np.random.Generator) -> Sample:
+    """Flip and turn a sample at random.
+
+    Args:
+        sample: Image, mask and label of one square crop.
+        turns: `none`; `flip`: left-right; `flips`: also up-down; `d4`: one of the eight flips and
+            quarter turns.
+        rng: Generator.
+
+    Returns:
+        The sample with exactly the same pixels.
+    """
+    quarters = int(rng.integers(4)) if turns == "d4" else 0
+    mirrored = turns != "none" and bool(rng.integers(2))
+    upended = turns == "flips" and bool(rng.integers(2))
+
+    def apply(array: np.ndarray) -> np.ndarray:
+        turned = np.rot90(array, quarters, axes=(-2, -1))
+        turned = turned[..., ::-1] if mirrored else turned
+        return np.ascontiguousarray(turned[..., ::-1, :] if upended else turned)
+
+    image, valid, label = sample
+    return apply(image), apply(valid), apply(label)

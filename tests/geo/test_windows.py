@@ -1,23 +1,41 @@
 """Blend weights: one everywhere, for any size, tile and overlap."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rasterio.windows import Window
 
 from geoseg.geo.windows import Tiling, grow, row_bands
+from geoseg.recipe.names import BLENDS
 
 
 @given(size=st.integers(1, 3000), tile=st.sampled_from([32, 64, 96, 256, 512]),
-       overlap=st.floats(0, 0.5))
-def test_weights_sum_to_one_at_every_pixel_and_none_is_negative(size, tile, overlap):
-    tiling = Tiling.over(size, tile, overlap)
+       overlap=st.floats(0, 0.5), blend=st.sampled_from(BLENDS))
+def test_weights_sum_to_one_at_every_pixel_and_none_is_negative(size, tile, overlap, blend):
+    tiling = Tiling.over(size, tile, overlap, blend)
     total = np.zeros(size)
     for start, weights in zip(tiling.starts, tiling.weights, strict=True):
         assert (weights >= 0).all()
         for offset in np.flatnonzero(weights):
             total[start + offset] += weights[offset]
+        if blend == "crop":
+            assert set(weights) <= {0, 1}
     np.testing.assert_allclose(total, 1, atol=1e-6)
+
+
+@pytest.mark.parametrize(("blend", "share"), [
+    ("box", 0.5), ("crop", 1.0), ("hann", np.cos(np.pi / 2 * 24.5 / 64) ** 2),
+    ("gauss", 1 / (1 + np.exp((88.5**2 - 103.5**2) / 2 / 32**2)))])
+def test_each_blend_divides_the_overlap_in_its_own_way(blend, share):
+    """Tiles of 256 share 64 px; pixel 24 of them is 88.5 px from one centre, 103.5 from the other.
+
+    The first tile begins 32 px before the raster, so the second starts at 160.
+    """
+    tiling = Tiling.over(1000, 256, 0.25, blend)
+    assert tiling.starts[:2] == (-32, 160)
+    assert tiling.weights[0][192 + 24] == pytest.approx(share, abs=1e-6)
+    assert tiling.weights[1][24] == pytest.approx(1 - share, abs=1e-6)
 
 
 @given(size=st.integers(1, 3000), tile=st.sampled_from([32, 64, 96, 256, 512]),

@@ -131,16 +131,16 @@ class RefineRecipe(Section):
 
     crf: bool = False
     """Whether the chain refines probabilities before they become a map."""
-    iterations: Annotated[int, Field(ge=1, le=50)] = 5
+    iterations: Annotated[int, Field(ge=1, le=20)] = 5
     """Mean-field iterations."""
     smoothness: Annotated[float, Field(ge=0)] = 3.0
-    """Weight of the kernel that wants neighbours to agree."""
-    smoothness_range: Positive = 1.0
+    """Weight of the kernel that wants neighbours to agree; 0 for none."""
+    smoothness_range: Annotated[float, Field(gt=0, le=20)] = 1.0
     """Its standard deviation in pixels."""
     appearance: Annotated[float, Field(ge=0)] = 5.0
-    """Weight of the kernel that wants pixels of one look to agree."""
-    appearance_range: Positive = 8.0
-    """Its standard deviation in pixels."""
+    """Weight of the kernel that wants nearby pixels of one look to agree; 0 for none."""
+    appearance_range: Annotated[float, Field(gt=0, le=40)] = 8.0
+    """Its standard deviation in pixels; the time grows with its square."""
     appearance_values: Positive = 0.5
     """Its standard deviation in standard deviations of the bands."""
 

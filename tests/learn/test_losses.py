@@ -237,7 +237,7 @@ def test_half_precision_is_computed_in_single(formula, task, dtype):
 @every_task
 def test_certain_answers_stay_finite(formula, task):
     """Saturated probabilities, right and wrong: no infinite gradient, no NaN."""
-    logits, labels, overlapping = batch(task)
+    _, labels, overlapping = batch(task)
     truth = perfect(labels, TASKS[task][0], overlapping, size=1.0)
     for size in (1e3, -1e3, 60, -60):
         value, gradient = value_and_gradient(formula, overlapping, truth * size, labels)

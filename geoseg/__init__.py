@@ -20,11 +20,15 @@ _PUBLIC = {
     "train": "geoseg.learn.train",
     "Model": "geoseg.learn.model",
     "predict": "geoseg.maps.predict",
+    "refine": "geoseg.maps.refine",
     "classify": "geoseg.maps.classify",
     "polygonize": "geoseg.maps.polygons",
     "trace_coastline": "geoseg.maps.coastline",
     "evaluate": "geoseg.maps.evaluate",
     "overview": "geoseg.maps.overview",
+    "encode_rle": "geoseg.maps.rle",
+    "decode_rle": "geoseg.maps.rle",
+    "compare": "geoseg.comparison.compare",
     "run": "geoseg.chain",
     "info": "geoseg.describe",
     "Legend": "geoseg.geo.legend",
@@ -39,6 +43,7 @@ __all__ = ["__version__", *_PUBLIC]
 # flake8: noqa: F401
 if TYPE_CHECKING:
     from geoseg.chain import run as run
+    from geoseg.comparison.compare import compare as compare
     from geoseg.describe import info as info
     from geoseg.errors import Cancelled as Cancelled
     from geoseg.errors import GeosegError as GeosegError
@@ -52,6 +57,9 @@ if TYPE_CHECKING:
     from geoseg.maps.overview import overview as overview
     from geoseg.maps.polygons import polygonize as polygonize
     from geoseg.maps.predict import predict as predict
+    from geoseg.maps.rle import decode_rle as decode_rle
+    from geoseg.maps.rle import encode_rle as encode_rle
+    from geoseg.maps.refine import refine as refine
     from geoseg.recipe import Recipe as Recipe
     from geoseg.samples.chips import plan_chips as plan_chips
     from geoseg.samples.export import export_chips as export_chips

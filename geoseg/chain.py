@@ -29,8 +29,8 @@ class ChainResult:
     """What a run made."""
 
     products: dict[str, Path]
-    """Files by what they are: labels, chips, model, probabilities, classes, polygons, coastline,
-    report, overview."""
+    """Files by what they are: labels, chips, model, probabilities, refined, classes, polygons,
+    coastline, report, overview."""
 
 
 def run(recipe: Recipe | str | Path, *, image: str | Path, out: str | Path,
@@ -39,8 +39,8 @@ def run(recipe: Recipe | str | Path, *, image: str | Path, out: str | Path,
         progress: Progress = silent) -> ChainResult:
     """Make a scored map of an image, from labels to report, in one folder.
 
-    Made are labels, chips, model, probabilities, classes, polygons, a coastline if the recipe
-    names a water class, report and overview.
+    Made are labels, chips, model, probabilities, classes, polygons, report and overview; refined
+    probabilities if the recipe asks for them, and a coastline if it names a water class.
     A second run keeps every step whose inputs and settings have not changed, and resumes a
     training that was interrupted.
 
@@ -95,8 +95,9 @@ class _Chain:
                      recipe=recipe.without("augment", "train"))
         model = step("model", "model.safetensors", 0.84, "train", chips, recipe,
                      device=self.device)
-        proba = step("probabilities", "probabilities.tif", 0.92, "predict", model, self.image,
+        proba = step("probabilities", "probabilities.tif", 0.91, "predict", model, self.image,
                      device=self.device, **recipe.predict.model_dump())
+        proba = self._refined(proba)
         classes = step("classes", "classes.tif", 0.93, "classify", proba,
                        threshold=settings.threshold, min_area=settings.min_area)
         polygons = step("polygons", "polygons.gpkg", 0.95, "polygonize", classes, proba=proba,
@@ -123,6 +124,13 @@ class _Chain:
         recipe = self.recipe.without("labels", "image", "chips", "augment", "train")
         return [*sources, self._steps.make("osm", "osm.gpkg", 0.02, "fetch_osm", area, recipe,
                                            file=self.osm)]
+
+    def _refined(self, proba: Path) -> Path:
+        settings = self.recipe.refine
+        if not settings.crf:
+            return proba
+        return self._steps.make("refined", "refined.tif", 0.92, "refine", proba, self.image,
+                                device=self.device, **settings.model_dump(exclude={"crf"}))
 
     def _coastline(self, proba: Path) -> Path | None:
         settings = self.recipe.map
@@ -199,7 +207,7 @@ def _describe(value: object) -> str:
     if isinstance(value, list | tuple):
         return f"[{','.join(_describe(item) for item in value)}]"
     if isinstance(value, Recipe):
-        return json.dumps(value.without("predict", "map").to_dict(), sort_keys=True)
+        return json.dumps(value.without("predict", "refine", "map").to_dict(), sort_keys=True)
     if isinstance(value, str | Path) and Path(value).is_file():
         stat = Path(value).stat()
         return f"{Path(value).resolve()} {stat.st_size} {stat.st_mtime_ns}"

@@ -146,7 +146,7 @@ def _info(facts: dict[str, Any], given: Values) -> Answer:
             "facts": facts}
 
 
-def _predict(path: Path, given: Values) -> Answer:
+def _probabilities(path: Path, given: Values) -> Answer:
     return _answer(given, {}, f"Wrote {path}.", uncertainty=given.get("uncertainty"))
 
 
@@ -213,8 +213,9 @@ _WITHOUT_VERB = {"check": ("geoseg.selfcheck", "selfcheck"),
 
 _ANSWERS: dict[str, Callable[[Any, Values], Answer]] = {
     "fetch_osm": _osm, "burn_labels": _class_raster, "plan_chips": _plan, "export_chips": _export,
-    "train": _train, "info": _info, "predict": _predict, "classify": _class_raster,
-    "polygonize": _polygons, "trace_coastline": _coastline, "evaluate": _evaluate,
-    "overview": _overview, "run": _run, "check": _check, "recipes": _recipes,
+    "train": _train, "info": _info, "predict": _probabilities, "refine": _probabilities,
+    "classify": _class_raster, "polygonize": _polygons, "trace_coastline": _coastline,
+    "evaluate": _evaluate, "overview": _overview, "run": _run, "check": _check,
+    "recipes": _recipes,
 }
 """What is told of the result of each task."""

@@ -25,12 +25,13 @@ class _InOrder(click.Group):
 def main() -> None:
     """From an image and OpenStreetMap to a scored map.
 
-    The steps, in order: fetch-osm, burn-labels, plan-chips, train, predict, classify, polygonize,
-    trace-coastline, evaluate. `geoseg run` does all of them. Every result opens in QGIS.
+    The steps, in order: fetch-osm, burn-labels, plan-chips, train, predict, refine, classify,
+    polygonize, trace-coastline, evaluate. `geoseg run` does all of them (refine only if the recipe
+    says so). Every result opens in QGIS.
     """
 
 
 for command in (labels.fetch_osm, labels.burn_labels, labels.plan_chips, labels.export_chips,
-                learning.train, learning.info, maps.predict, maps.classify, maps.polygonize,
-                maps.trace_coastline, maps.evaluate, whole.run, whole.recipes):
+                learning.train, learning.info, maps.predict, maps.refine, maps.classify,
+                maps.polygonize, maps.trace_coastline, maps.evaluate, whole.run, whole.recipes):
     main.add_command(command)

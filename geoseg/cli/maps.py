@@ -1,4 +1,4 @@
-"""Commands from model to map: predict, classify, polygonize, trace-coastline, evaluate."""
+"""Commands from model to map: predict, refine, classify, polygonize, trace-coastline, evaluate."""
 
 from __future__ import annotations
 
@@ -61,6 +61,37 @@ def predict(model: Path, image: Path, more: tuple[Path, ...], weights: tuple[flo
         from geoseg.maps.predict import predict
 
         path = predict([model, *more], image, weights=weights or None, progress=progress, **options)
+    done(path)
+
+
+@click.command()
+@click.argument("proba", type=click.Path(path_type=Path))
+@click.argument("image", type=click.Path(path_type=Path))
+@out_option("Refined probability raster")
+@click.option("--iterations", type=int, help="Mean-field iterations.  [default: 5]")
+@click.option("--smoothness", type=float, help="Weight of the kernel that wants neighbours to "
+              "agree; 0 for none.  [default: 3]")
+@click.option("--smoothness-range", type=float, help="Its standard deviation in pixels.  "
+              "[default: 1]")
+@click.option("--appearance", type=float, help="Weight of the kernel that wants nearby pixels of "
+              "one look to agree; 0 for none.  [default: 5]")
+@click.option("--appearance-range", type=float, help="Its standard deviation in pixels.  "
+              "[default: 8]")
+@click.option("--appearance-values", type=float, help="Its standard deviation in standard "
+              "deviations of the bands.  [default: 0.5]")
+@device_option
+@overwrite_option
+def refine(proba: Path, image: Path, **options: Any) -> None:  # noqa: ANN401
+    """Draw the edges of probabilities to edges of the image.
+
+    \b
+    Example:
+      geoseg refine probabilities.tif ortho.tif -o refined.tif
+    """
+    with task("Refine") as progress:
+        from geoseg.maps.refine import refine
+
+        path = refine(proba, image, progress=progress, **options)
     done(path)
 
 

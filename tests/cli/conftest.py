@@ -25,8 +25,8 @@ SIDE = 448
 
 RESULTS = {
     "fetch-osm": "o.gpkg", "burn-labels": "o.tif", "plan-chips": "o.gpkg", "export-chips": "tiles",
-    "train": "o.safetensors", "predict": "o.tif", "classify": "o.tif", "polygonize": "o.gpkg",
-    "trace-coastline": "o.gpkg", "evaluate": "o.html", "run": "map"}
+    "train": "o.safetensors", "predict": "o.tif", "refine": "o.tif", "classify": "o.tif",
+    "polygonize": "o.gpkg", "trace-coastline": "o.gpkg", "evaluate": "o.html", "run": "map"}
 """What each command that writes something could be asked to write."""
 
 RECIPE = """
@@ -87,6 +87,7 @@ class World:
             "export-chips": [self.chips],
             "train": [self.chips, "-r", self.recipe, "--device", "cpu"],
             "predict": [self.model, self.image, "--device", "cpu"],
+            "refine": [self.proba, self.image, "--iterations", "1", "--appearance-range", "1"],
             "classify": [self.proba],
             "polygonize": [self.classes],
             "trace-coastline": [self.proba, "--water", "water"],

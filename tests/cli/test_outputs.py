@@ -20,7 +20,8 @@ MODULES = {
     "fetch-osm": "geoseg.sources.osm", "burn-labels": "geoseg.samples.labels",
     "plan-chips": "geoseg.samples.chips", "export-chips": "geoseg.samples.export",
     "train": "geoseg.learn.train", "predict": "geoseg.maps.predict",
-    "classify": "geoseg.maps.classify", "polygonize": "geoseg.maps.polygons",
+    "refine": "geoseg.maps.refine", "classify": "geoseg.maps.classify",
+    "polygonize": "geoseg.maps.polygons",
     "trace-coastline": "geoseg.maps.coastline", "evaluate": "geoseg.maps.evaluate",
     "run": "geoseg.chain"}
 
@@ -95,7 +96,8 @@ def test_folders_and_unknown_endings(world, refused, tmp_path, command):
 
 
 @pytest.mark.parametrize(("command", "file"), [
-    ("burn-labels", "image"), ("predict", "image"), ("classify", "proba"), ("plan-chips", "chips"),
+    ("burn-labels", "image"), ("predict", "image"), ("classify", "proba"), ("refine", "proba"),
+    ("refine", "image"), ("plan-chips", "chips"),
     ("polygonize", "osm"), ("trace-coastline", "osm"), ("burn-labels", "labels")])
 def test_an_input_is_never_replaced(world, refused, tmp_path, command, file):
     own = Path(getattr(world, file))
@@ -124,7 +126,7 @@ def stopping(monkeypatch, error: BaseException, at: float = 0.0):
 
 # How late each command tells its progress, so that it can be stopped then.
 LATEST = {"plan-chips": 0.0, "export-chips": 0.01, "run": 0.02, "predict": 0.5, "evaluate": 0.5,
-          "train": 0.5}
+          "train": 0.5, "refine": 0.05}
 
 
 @pytest.mark.parametrize("late", [False, True])

@@ -336,8 +336,9 @@ def test_models_and_options_that_do_not_fit(world, bad, refused, tmp_path):
     refused(*world.command("evaluate", tmp_path / "o.html", model=bad.other_model),
             says=("other.safetensors: maps the exclusive classes a, b, c, but chips.gpkg",))
     predict = world.command("predict", tmp_path / "o.tif")
-    refused(*predict, "--tile", 100, says=("tile: is 100. Use a multiple of 32",))
-    refused(*predict, "--overlap", 0.9, says=("overlap: is 0.9. Use a fraction from 0 to 0.5",))
+    refused(*predict, "--tile", 100, says=("tile: is 100. It should be a multiple of 32",))
+    refused(*predict, "--overlap", 0.9, says=(
+        "overlap: is 0.9. It should be less than or equal to 0.5",))
     refused(*predict, "--device", "mps", says=("device mps: is not available on this machine",))
 
 

@@ -1,13 +1,9 @@
-"""Statistics against numpy on the whole data; the schedule against torch's."""
+"""Statistics against numpy on the whole data; scaling by hand."""
 
 import numpy as np
-import pytest
-import torch
-from torch.optim.lr_scheduler import OneCycleLR
 
 from geoseg.learn.card import BandCard
 from geoseg.learn.scaling import Statistics, scale
-from geoseg.learn.schedule import one_cycle
 
 
 def test_statistics_gathered_in_parts_equal_those_of_the_whole():
@@ -42,22 +38,3 @@ def test_scaling_is_the_formula():
     found = scale(values, valid, bands)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, expected, rtol=1e-6)
-
-
-@pytest.mark.parametrize("steps", [20, 333])
-def test_the_schedule_is_torchs_one_cycle(steps):
-    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1)
-    schedule = OneCycleLR(optimizer, 1.0, total_steps=steps, pct_start=0.15, div_factor=25,
-                          final_div_factor=1e4 / 25, cycle_momentum=False)
-    for step in range(steps):
-        assert one_cycle(step, steps) == pytest.approx(schedule.get_last_lr()[0])
-        optimizer.step()
-        schedule.step()
-
-
-def test_the_schedule_starts_low_peaks_and_ends_near_zero():
-    rates = [one_cycle(step, 1000) for step in range(1000)]
-    assert rates[0] == pytest.approx(1 / 25)
-    assert max(rates) == pytest.approx(1, abs=1e-3)
-    assert rates.index(max(rates)) == pytest.approx(150, abs=1)
-    assert rates[-1] == pytest.approx(1e-4)

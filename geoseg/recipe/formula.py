@@ -159,6 +159,6 @@ def _nearest(given: str, known: tuple[str, ...]) -> str:
     """Say which name may have been meant, and which there are."""
     if not known:
         return "it takes none"
-    near = difflib.get_close_matches(given.lower().replace("_", "-"), known, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(given.lower().replace("_", "-"), known, n=1, cutoff=0.6)
     hint = f"did you mean {near[0]!r}? " if near else ""
     return f"{hint}known are {', '.join(known)}"

@@ -57,7 +57,7 @@ def test_what_is_written_is_what_is_read(written):
     ("Focal", "did you mean 'focal'?"),
     ("focal_tversky", "did you mean 'focal-tversky'?"),
     ("ce + lovász", "'lovász' is not a loss; did you mean 'lovasz'?"),
-    ("xyz", "'xyz' is not a loss; known are ce, dice, iou"),
+    ("magic", "'magic' is not a loss; known are ce, dice, iou"),
     ("0*ce + dice", "the weight 0 of ce must be more than 0; leave out"),
     ("-1*ce + dice", "the weight -1 of ce must be more than 0"),
     ("1e999*ce", "must be more than 0"),

@@ -47,8 +47,8 @@ _MAP_PIXELS = 100_000_000
 
 
 def evaluate(model: Model | str | Path, chips: ChipPlan | str | Path, *, split: str = "test",
-             out: str | Path, device: str = "auto", overwrite: bool = False,
-             progress: Progress = silent) -> Scores:
+             out: str | Path, objects: str | None = None, device: str = "auto",
+             overwrite: bool = False, progress: Progress = silent) -> Scores:
     """Score a model on the chips of one split and write a report.
 
     Each chip is predicted with some image around it, as in a whole scene, and compared with its
@@ -60,6 +60,8 @@ def evaluate(model: Model | str | Path, chips: ChipPlan | str | Path, *, split: 
         chips: Chip plan, or its file.
         split: `test`, `val` or `train`.
         out: Report to write, ending in .html; the scores go beside it as .json.
+        objects: Class whose patches are objects, such as cells, to be scored as such too; by
+            default what the model's recipe says under `map.objects`.
         device: `auto`, `cpu`, `cuda` or `mps`.
         overwrite: Whether existing files may be replaced.
         progress: Told the share of chips done.
@@ -72,7 +74,7 @@ def evaluate(model: Model | str | Path, chips: ChipPlan | str | Path, *, split: 
         ModelError: Not a model, or the model does not suit plan or scenes.
         OutputError: A file exists, or cannot be written.
         PlanError: No such split, or no labelled pixel in it.
-        RasterError: A scene or label cannot be read.
+        RasterError: A scene or label cannot be read, or no class is called like the objects.
     """
     path = check_output(out, overwrite=overwrite, suffixes=(".html",))
     check_output(path.with_suffix(".json"), overwrite=overwrite)
@@ -80,7 +82,9 @@ def evaluate(model: Model | str | Path, chips: ChipPlan | str | Path, *, split: 
     plan = chips if isinstance(chips, ChipPlan) else ChipPlan.read(chips)
     rows = _rows(plan, model, split)
     _check_scenes(rows, model.card)
-    tally, worst = _score(model, plan, rows, part(progress, 0.0, 0.95))
+    tally = Tally(model.card.legend, thresholds=_thresholds(model.card), boundary=True, chips=True,
+                  objects=_objects(model.card, objects))
+    worst = _score(model, plan, rows, tally, part(progress, 0.0, 0.95))
     progress(0.95, "writing the report")
     write_report(Evaluation(
         card=model.card, model_name=model.path.name if model.path else "(not saved)",
@@ -123,10 +127,10 @@ def _check_scenes(rows: gpd.GeoDataFrame, card: ModelCard) -> None:
             check_image(dataset, grid, card, force=True)
 
 
-def _score(model: Model, plan: ChipPlan, rows: gpd.GeoDataFrame, progress: Progress
-           ) -> tuple[Tally, list[ScoredChip]]:
+def _score(model: Model, plan: ChipPlan, rows: gpd.GeoDataFrame, tally: Tally, progress: Progress
+           ) -> list[ScoredChip]:
+    """Fill the tally, chip by chip; return the worst ones, worst first."""
     legend = model.card.legend
-    tally = Tally(legend, thresholds=_thresholds(model.card), boundary=True)
     worst = WorstChips()
     with Scenes() as scenes:
         done = 0
@@ -141,7 +145,7 @@ def _score(model: Model, plan: ChipPlan, rows: gpd.GeoDataFrame, progress: Progr
     if tally.pixels == 0:
         raise PlanError(_name(plan), "has no labelled pixel in the chips to score",
                         "Check the labels, or plan over an area that has some")
-    return tally, worst.ranked()
+    return worst.ranked()
 
 
 def _thresholds(card: ModelCard) -> dict[str, float]:
@@ -149,6 +153,14 @@ def _thresholds(card: ModelCard) -> dict[str, float]:
     legend = card.legend
     names = legend.names if legend.overlapping else legend.names[1:] if len(legend) == 2 else ()
     return {name: card.thresholds[name] for name in names if name in card.thresholds}
+
+
+def _objects(card: ModelCard, asked: str | None) -> str | None:
+    """Return the class whose patches are objects, if any, after checking that there is one."""
+    name = asked or card.recipe.get("map", {}).get("objects")
+    if name is not None:
+        card.legend.value_of(name)
+    return name
 
 
 def _margin(model: Model) -> int:

@@ -20,6 +20,7 @@ from geoseg.learn.card import ModelCard
 from geoseg.learn.metrics import Tally
 from geoseg.learn.scores import Scores
 from geoseg.maps.charts import learning_chart, precision_recall_chart, reliability_chart
+from geoseg.maps.further import further_scores
 from geoseg.maps.html import render
 from geoseg.maps.split_map import SceneChips, split_chart
 from geoseg.maps.wording import caveats, summary
@@ -118,6 +119,7 @@ def _content(found: Evaluation) -> dict[str, Any]:
         "caveats": list(caveats(scores, found.card, found.plan, found.split)),
         "classes": list(zip(found.legend, scores.classes, strict=True)),
         "confusion": confusion_table(scores), "shares": class_shares(found.plan),
+        "further": list(further_scores(scores)),
         "charts": _charts(found, scores), "provenance": _provenance(found),
         "recipe": json.dumps(found.card.recipe, indent=1, ensure_ascii=False),
     }

@@ -15,7 +15,7 @@ import torch
 from rasterio.windows import from_bounds
 from torch import nn
 
-from geoseg.errors import ModelError, OutputError, PlanError
+from geoseg.errors import ModelError, OutputError, PlanError, RasterError
 from geoseg.geo.grid import Grid
 from geoseg.geo.legend import IGNORE, Legend, LegendClass
 from geoseg.geo.raster import open_raster
@@ -189,6 +189,42 @@ def test_overlapping_classes(tmp_path):
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "50.0" not in page
     assert "of the pixels differ, most often" in page
+
+
+def test_objects_are_scored_where_the_recipe_or_the_caller_names_their_class(tmp_path):
+    """Two patches of water in each chip; in the second chip the map joins them."""
+    labels = np.zeros((64, 128), np.uint8)
+    labels[:, :28] = labels[:, 32:92] = labels[:, 96:] = 1
+    labels[:, 60:68] = 0
+    image = labels.copy()
+    image[:, 92:96] = 1
+    plan = make_scene(tmp_path, image[None], labels)
+    model = make_model(Echo(2), bands=1, recipe={"map": {"objects": "water"}})
+    scores = evaluate(model, plan, out=tmp_path / "report.html")
+    truth = labels[:, 64:] == 1
+    sizes = np.array([truth[:, :28].sum(), truth[:, 32:].sum()])
+    joined = 2 * (sizes ** 2).sum() / ((sizes ** 2).sum() + sizes.sum() ** 2)
+    assert (scores.objects.name, scores.objects.chips) == ("water", 2)
+    assert scores.objects.v_rand == pytest.approx((1 + joined) / 2)
+    assert "V_rand of water" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    plain = replace(model, card=model.card.model_copy(update={"recipe": {}}))
+    assert evaluate(plain, plan, out=tmp_path / "plain.html").objects is None
+    asked = evaluate(plain, plan, out=tmp_path / "asked.html", objects="water")
+    assert asked.objects == scores.objects
+    with pytest.raises(RasterError, match=r"'cell'.*land, water"):
+        evaluate(plain, plan, out=tmp_path / "new.html", objects="cell")
+
+
+def test_chips_are_scored_one_by_one(tmp_path):
+    """One chip of water of which half is found, one of land where nothing else is mapped."""
+    labels = np.zeros((64, 128), np.uint8)
+    labels[:, :64] = 1
+    image = labels.copy()
+    image[:32, :64] = 0
+    plan = make_scene(tmp_path, image[None], labels)
+    scores = evaluate(make_model(Echo(2), bands=1), plan, out=tmp_path / "report.html")
+    assert scores["water"].chip_dice == pytest.approx((2 / 3 + 1) / 2)
+    assert scores["water"].dice == pytest.approx(2 / 3)
 
 
 def test_worst_chips_come_first_and_name_the_mistake(tmp_path):

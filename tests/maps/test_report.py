@@ -91,7 +91,7 @@ def make_plan(legend, splits=("train", "train", "test", "test")):
     return ChipPlan(gpd.GeoDataFrame(rows, crs="EPSG:32633"), legend, 64, 64, 7)
 
 
-def make_tally(legend, *, absent=None, seed=0):
+def make_tally(legend, *, absent=None, seed=0, objects=None):
     """Random labels, and probabilities that lean towards them."""
     rng = np.random.default_rng(seed)
     classes, size = len(legend), 40
@@ -106,12 +106,12 @@ def make_tally(legend, *, absent=None, seed=0):
                         + 2 * (labels[:, None] == np.arange(classes)[:, None, None]))
         probabilities = scores / scores.sum(axis=1, keepdims=True)
         labels = labels.astype(np.uint8)
-    tally = Tally(legend, boundary=True)
+    tally = Tally(legend, boundary=True, chips=True, objects=objects)
     tally.add(probabilities.astype(np.float32), labels)
     return tally
 
 
-def make_evaluation(names=PLAIN, *, overlapping=False, absent=None, **card):
+def make_evaluation(names=PLAIN, *, overlapping=False, absent=None, objects=None, **card):
     legend = make_legend(names, overlapping=overlapping)
     uri = png_uri(np.zeros((4, 4, 3), np.uint8))
     made = make_card(task="overlapping" if overlapping else "exclusive", **card)
@@ -124,7 +124,7 @@ def make_evaluation(names=PLAIN, *, overlapping=False, absent=None, **card):
     boxes = {"train": np.array([[0, 0, 64, 64]]), "test": np.array([[128, 0, 64, 64]])}
     scene = SceneChips(names[0], (64, 256), (2.0, 2.0), "m", boxes, "test", None)
     return Evaluation(made, f"{names[0]}.safetensors", make_plan(legend), "test",
-                      make_tally(legend, absent=absent), [chip], [scene])
+                      make_tally(legend, absent=absent, objects=objects), [chip], [scene])
 
 
 def render(evaluation, folder):
@@ -192,6 +192,38 @@ def external(text):
     return [address for address in re.findall(r"""(?:href|src)\s*=\s*["']([^"']*)|url\(([^)]*)""",
                                               text)
             if not "".join(address).strip("'\"").startswith(("#", "data:"))]
+
+
+@pytest.mark.parametrize("overlapping", [False, True])
+def test_further_scores_are_told_with_their_meaning(tmp_path, overlapping):
+    evaluation = make_evaluation(overlapping=overlapping, absent=2)
+    _, page = render(evaluation, tmp_path)
+    scores = evaluation.tally.scores()
+    told = {row[0]: row[1:] for row in page.rows if len(row) == 3 and row[0]}
+    expected = {"mean soft IoU": scores.mean_soft_iou, "Dice per chip": scores.mean_chip_dice}
+    if not overlapping:
+        expected["balanced accuracy"] = scores.balanced_accuracy
+    assert {name: value for name, (value, _) in told.items()} == {
+        name: f"{value:.3f}" for name, value in expected.items()}
+    assert all(meaning.endswith(".") for _, meaning in told.values())
+    for item in scores.classes:
+        assert [item.name, decimals(item.soft_iou), decimals(item.chip_dice),
+                decimals(item.accuracy)] in page.rows
+    assert scores.classes[2].soft_iou is None
+    assert scores.classes[2].chip_dice is not None
+
+
+def test_objects_come_first_among_the_further_scores(tmp_path):
+    evaluation = make_evaluation(HOSTILE, objects=HOSTILE[0])
+    _, page = render(evaluation, tmp_path)
+    found = evaluation.tally.scores().objects
+    told = [row for row in page.rows if len(row) == 3 and row[0]]
+    assert [row[0] for row in told[:2]] == [f"V_rand of {HOSTILE[0]}", f"V_info of {HOSTILE[0]}"]
+    assert [row[1] for row in told[:2]] == [decimals(found.v_rand), decimals(found.v_info)]
+    assert f"a probability of {found.best_v_rand_at:g} on" in told[0][2]
+    assert f"{found.best_v_rand:.3f}, the best" in told[0][2]
+    assert "mean over 2 chips" in told[0][2]
+    assert f"{found.best_v_info:.3f}" in told[1][2]
 
 
 @pytest.mark.parametrize("names", [PLAIN, HOSTILE])

@@ -1,119 +1,203 @@
-"""Augmentation: image, mask and label move together; nodata and ignore are respected."""
+"""Geometry of crops: image, mask and label move together; nodata and ignore are respected."""
+
+import math
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.ndimage import map_coordinates
 
 from geoseg.geo.legend import IGNORE
 from geoseg.recipe import AugmentRecipe
-from geoseg.samples.augment import pad, relight, resample, turn
+from geoseg.samples.augment import Warp, draw_warp, pad, resample, turn
+from geoseg.samples.augment.bending import elastic, grid_distortion
+
+STILL = {"rotation": 0, "shear": 0, "elastic": 0, "grid_distortion": 0}
 
 
-def blocks(side, cell, seed):
-    """A sample whose image band 0 shows its label, in cells large enough to resample."""
-    random = np.random.default_rng(seed)
-    cells = random.integers(0, 4, (side // cell + 1,) * 2)
-    label = np.kron(cells, np.ones((cell, cell), int))[:side, :side].astype(np.uint8)
-    image = np.stack([label * 10.0, np.ones((side, side))]).astype(np.float32)
-    return image, np.ones((side, side), bool), label[None]
+def coordinates(side):
+    """A sample whose image and label both hold column and row; a corner of the label is ignored."""
+    rows, columns = np.mgrid[:side, :side]
+    places = np.stack([columns, rows])
+    label = places.astype(np.uint8)
+    label[:, :side // 3, :side // 4] = IGNORE
+    return places.astype(np.float32), np.ones((side, side), bool), label
+
+
+warps = st.builds(
+    lambda seed, **recipe: (recipe, seed), seed=st.integers(0, 10**6),
+    rotation=st.sampled_from([0, 20, 45]), shear=st.sampled_from([0, 15, 30]),
+    elastic=st.sampled_from([0, 2]), grid_distortion=st.sampled_from([0, 0.3]))
+
+
+@settings(deadline=None, max_examples=60)
+@given(warp=warps, size=st.sampled_from([32, 64]), factor=st.floats(0.6, 1.5))
+def test_image_and_label_come_from_the_same_place(warp, size, factor):
+    recipe, seed = warp
+    bent = draw_warp(AugmentRecipe(elastic_scale=16, **recipe), size, np.random.default_rng(seed))
+    ground = round(size * factor)
+    side = math.ceil(ground * (bent.reach(size) if bent else 1))
+    image, valid, label = coordinates(side)
+    shown, mask, labels = resample((image, valid, label), size, ground / size, bent)
+    assert shown.shape == labels.shape == (2, size, size)
+    assert mask.all(), "the window holds all that the crop shows"
+    ignored = labels[0] == IGNORE
+    np.testing.assert_array_equal(ignored, labels[1] == IGNORE)
+    inner = ~ignored & (np.minimum(shown, side - 1 - shown) > 2).all(0)
+    assert np.abs(shown - labels)[:, inner].max(initial=0) < 0.56
+    deep = (shown[0] < side // 4 - 1.5) & (shown[1] < side // 3 - 1.5)
+    assert ignored[deep].all()
+    assert not ignored[(shown[0] > side // 4 + 0.5) | (shown[1] > side // 3 + 0.5)].any()
+
+
+@settings(deadline=None, max_examples=30)
+@given(warp=warps, factor=st.floats(0.6, 2.2), seed=st.integers(0, 1000))
+def test_nodata_touches_nothing_beside_it(warp, factor, seed):
+    """Valid pixels are all 7; an average that took in a single invalid 0 would be less."""
+    recipe, _ = warp
+    bent = draw_warp(AugmentRecipe(**recipe), 32, np.random.default_rng(seed))
+    side = 70 if bent else round(32 * factor)
+    valid = np.random.default_rng(seed).random((side, side)) < 0.6
+    label = np.where(valid, 1, IGNORE).astype(np.uint8)[None]
+    image, mask, labels = resample((valid[None] * np.float32(7), valid, label), 32,
+                                   factor if bent else side / 32, bent)
+    np.testing.assert_allclose(image[:, mask], 7, rtol=1e-5)
+    np.testing.assert_array_equal(labels[0] != IGNORE, mask)
+    assert 0.2 < mask.mean() < 0.95
+
+
+def test_a_warp_is_what_scipy_makes_of_it():
+    random = np.random.default_rng(0)
+    image = random.normal(size=(1, 90, 90)).astype(np.float32)
+    label = random.integers(0, 5, (1, 90, 90)).astype(np.uint8)
+    turned = np.radians(20)
+    matrix = np.array([[np.cos(turned), -np.sin(turned)], [np.sin(turned), np.cos(turned)]])
+    shift = random.normal(size=(2, 48, 48)).astype(np.float32)
+    found, mask, labels = resample((image, np.ones((90, 90), bool), label), 48, 0.9,
+                                   Warp(matrix, shift))
+    assert mask.all()
+    rows, columns = np.mgrid[:48, :48] - 23.5
+    columns, rows = columns + shift[0], rows + shift[1]
+    places = np.stack([matrix[1, 0] * columns + matrix[1, 1] * rows,
+                       matrix[0, 0] * columns + matrix[0, 1] * rows]) * 0.9 + 44.5
+    np.testing.assert_allclose(found[0], map_coordinates(image[0], places, order=1), atol=0.05)
+    nearest = label[0][tuple(np.rint(places).astype(int))]
+    assert (labels[0] == nearest).mean() > 0.99
+
+
+def test_a_quarter_turn_and_a_shift_are_exact():
+    sample = coordinates(40)
+    quarter = Warp(np.array([[0.0, -1.0], [1.0, 0.0]]))
+    for found, given_ in zip(resample(sample, 40, 1.0, quarter), sample, strict=True):
+        np.testing.assert_allclose(found, np.rot90(given_, 1, (-2, -1)), atol=1e-4)
+    aside = Warp(np.eye(2), np.stack([np.full((40, 40), 3), np.zeros((40, 40))]).astype("f4"))
+    image, mask, labels = resample(sample, 40, 1.0, aside)
+    np.testing.assert_array_equal(image[..., :37], sample[0][..., 3:])
+    np.testing.assert_array_equal(labels[..., :37], sample[2][..., 3:])
+    assert not mask[:, 37:].any()
+    assert (labels[..., 37:] == IGNORE).all()
+
+
+def test_what_comes_from_outside_is_ignored():
+    still = Warp(np.array([[1.0, -1.0], [1.0, 1.0]]) / np.sqrt(2))
+    image, valid = np.ones((1, 64, 64), np.float32), np.ones((64, 64), bool)
+    _, mask, labels = resample((image, valid, np.zeros((1, 64, 64), np.uint8)), 64, 1.0, still)
+    assert mask.mean() == pytest.approx(2 * (np.sqrt(2) - 1), abs=0.02), "a regular octagon"
+    np.testing.assert_array_equal(labels[0] == IGNORE, ~mask)
+
+
+@pytest.mark.parametrize("degrees", [17, 31])
+@pytest.mark.parametrize("factor", [1.5, 2, 3.4])
+def test_shrinking_averages_the_image(factor, degrees):
+    """Of white noise an average over factor² pixels has a standard deviation of 1 / factor."""
+    side = math.ceil(128 * factor * 1.4)
+    image = np.random.default_rng(0).normal(5, 1, size=(1, side, side)).astype(np.float32)
+    sample = image, np.ones((side, side), bool), np.zeros((1, side, side), np.uint8)
+    c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    small, _, _ = resample(sample, 128, factor, Warp(np.array([[c, -s], [s, c]])))
+    assert small.std() == pytest.approx(1 / factor, rel=0.1)
+    assert small.mean() == pytest.approx(5, abs=0.02)
+
+
+def test_shrinking_without_a_warp_is_the_mean():
+    image = np.random.default_rng(0).random((1, 64, 64)).astype(np.float32)
+    sample = image, np.ones((64, 64), bool), np.zeros((1, 64, 64), np.uint8)
+    small, _, _ = resample(sample, 32, 2.0)
+    np.testing.assert_allclose(small[0], image[0].reshape(32, 2, 32, 2).mean((1, 3)), atol=1e-6)
+
+
+@given(seed=st.integers(0, 10**6))
+def test_rotation_and_shear_keep_areas_and_their_limits(seed):
+    recipe = AugmentRecipe(rotation=20, shear=0)
+    (a, b), (c, d) = draw_warp(recipe, 32, np.random.default_rng(seed)).matrix
+    assert (a, b) == (pytest.approx(d), pytest.approx(-c))
+    assert abs(np.degrees(np.arctan2(c, a))) <= 20
+    recipe = AugmentRecipe(rotation=20, shear=30)
+    assert np.linalg.det(draw_warp(recipe, 32, np.random.default_rng(seed)).matrix) == (
+        pytest.approx(1))
+
+
+def test_nothing_is_drawn_where_nothing_is_asked_for():
+    assert draw_warp(AugmentRecipe(**STILL), 32, np.random.default_rng(0)) is None
+    sample = coordinates(32)
+    assert resample(sample, 32, 1.0) is sample
+
+
+def test_elastic_displacements_have_the_spread_and_smoothness_asked_for():
+    """Noise smoothed by a Gaussian of σ has the correlation exp(-d² / 4σ²) at the distance d."""
+    fields = np.stack([elastic(64, 3.0, 8.0, np.random.default_rng(s)) for s in range(500)])
+    assert fields.shape == (500, 2, 64, 64)
+    spread = fields.std(axis=(0, 1))
+    assert spread.mean() == pytest.approx(3.0, rel=0.03)
+    assert spread.max() / spread.min() < 1.35
+    for distance in (4, 8, 16):
+        found = (fields[..., distance:] * fields[..., :-distance]).mean() / 9
+        assert found == pytest.approx(np.exp(-distance**2 / 256), abs=0.04)
+    assert np.abs((fields[:, 0] * fields[:, 1]).mean()) < 0.3, "the axes know nothing of each other"
+
+
+@given(seed=st.integers(0, 10**6), share=st.floats(0.01, 0.49), size=st.sampled_from([32, 75]))
+def test_grid_distortion_folds_nothing_and_keeps_the_outline(seed, share, size):
+    shift = grid_distortion(size, share, np.random.default_rng(seed))
+    assert np.abs(shift).max() <= share * size / 5 * (1 + 1e-5)
+    rows, columns = np.mgrid[:size, :size] + 0.5
+    places = columns + shift[0], rows + shift[1]
+    assert (np.diff(places[0], axis=1) > 0).all()
+    assert (np.diff(places[1], axis=0) > 0).all()
+    assert all(0 < place.min() < place.max() < size for place in places)
+    bend = np.diff(shift[0][:, : size // 5], n=2, axis=1)
+    assert np.abs(bend).max() < 1e-3, "linear within a cell"
 
 
 @given(seed=st.integers(0, 1000))
 def test_turns_move_everything_alike_and_change_no_value(seed):
-    image, valid, label = blocks(24, 3, seed)
-    valid[:5] = False
-    turned, mask, labels = turn((image, valid, label), "d4", np.random.default_rng(seed))
-    np.testing.assert_array_equal(turned[0], labels[0] * 10.0)
-    assert sorted(turned[0].ravel()) == sorted(image[0].ravel())
-    assert mask.sum() == valid.sum()
+    random = np.random.default_rng(seed)
+    label = random.integers(0, 4, (1, 24, 24)).astype(np.uint8)
+    valid = random.random((24, 24)) < 0.7
+    image = np.where(valid, label * np.float32(10), 0)
+    for turns in ("flip", "flips", "d4"):
+        turned, mask, labels = turn((image, valid, label), turns, np.random.default_rng(seed))
+        np.testing.assert_array_equal(turned, np.where(mask, labels * 10.0, 0))
+        assert sorted(turned.ravel()) == sorted(image.ravel())
+        np.testing.assert_array_equal(np.bincount(labels.ravel()), np.bincount(label.ravel()))
+        assert mask.sum() == valid.sum()
 
 
-def test_all_eight_turns_occur():
+@pytest.mark.parametrize(("turns", "count"), [("none", 1), ("flip", 2), ("flips", 4), ("d4", 8)])
+def test_all_turns_occur(turns, count):
     marker = np.arange(9, dtype=np.float32).reshape(1, 3, 3)
     sample = marker, np.ones((3, 3), bool), marker.astype(np.uint8)
-    seen = {turn(sample, "d4", np.random.default_rng(seed))[0].tobytes() for seed in range(200)}
-    assert len(seen) == 8
-    assert len({turn(sample, "flip", np.random.default_rng(seed))[0].tobytes()
-                for seed in range(50)}) == 2
-
-
-@settings(deadline=None)
-@given(side=st.integers(40, 120), size=st.sampled_from([32, 64, 96]), seed=st.integers(0, 100),
-       degrees=st.sampled_from([0.0, 0.0, 13.0, -20.0]))
-def test_resampling_keeps_image_and_label_together(side, size, seed, degrees):
-    image, valid, label = blocks(side, 20, seed)
-    changed, mask, labels = resample((image, valid, label), size, degrees)
-    assert changed.shape == (2, size, size)
-    assert labels.shape == (1, size, size)
-    inner = mask & (labels[0] != IGNORE)
-    agree = np.abs(changed[0] - labels[0] * 10.0)[inner] < 5.1
-    assert agree.mean() > 0.85
-    assert set(np.unique(labels)) <= {*np.unique(label), IGNORE}
-
-
-def test_shrinking_averages_the_image():
-    image = np.random.default_rng(0).random((1, 64, 64)).astype(np.float32)
-    small, _, _ = resample((image, np.ones((64, 64), bool), np.zeros((1, 64, 64), np.uint8)), 32)
-    np.testing.assert_allclose(small[0], image[0].reshape(32, 2, 32, 2).mean((1, 3)), atol=1e-6)
-
-
-def test_rotation_ignores_what_comes_from_outside():
-    image, label = np.ones((1, 64, 64), np.float32), np.zeros((1, 64, 64), np.uint8)
-    sample = image, np.ones((64, 64), bool), label
-    _, mask, labels = resample(sample, 64, 20.0)
-    assert not mask[0, 0]
-    assert labels[0, 0, 0] == IGNORE
-    assert mask[32, 32]
-
-
-def test_light_changes_are_as_large_as_asked_for():
-    recipe = AugmentRecipe(brightness=0.3, contrast=0.0, band_shift=0.0, noise=0.0)
-    image = np.zeros((3, 8, 8), np.float32)
-    shifts = [relight(image, np.ones(3), recipe, np.random.default_rng(s))[0, 0, 0]
-              for s in range(2000)]
-    assert np.std(shifts) == pytest.approx(0.3, rel=0.05)
-    still = AugmentRecipe(brightness=0, contrast=0, band_shift=0, noise=0)
-    np.testing.assert_array_equal(relight(image + 1, np.ones(3), still, np.random.default_rng(0)),
-                                  image + 1)
-
-
-@given(bands=st.integers(1, 12), seed=st.integers(0, 100))
-def test_mixing_bands_is_linear_and_the_same_everywhere(bands, seed):
-    """What is zero stays zero; a sum of images mixes to the sum of their mixes."""
-    recipe = AugmentRecipe(brightness=0, contrast=0, band_shift=0, noise=0, band_mix=0.3)
-
-    def mix(image):
-        return relight(image, np.ones(bands), recipe, np.random.default_rng(seed))
-
-    first, second = np.random.default_rng(seed).normal(size=(2, bands, 6, 6)).astype(np.float32)
-    assert not mix(np.zeros_like(first)).any()
-    np.testing.assert_allclose(mix(first + second), mix(first) + mix(second), atol=1e-4)
-    np.testing.assert_allclose(mix(first[:, ::-1]), mix(first)[:, ::-1], atol=1e-5)
-
-
-@pytest.mark.parametrize("bands", [1, 3, 10])
-def test_mixing_bands_is_as_strong_for_many_bands_as_for_few(bands):
-    recipe = AugmentRecipe(brightness=0, contrast=0, band_shift=0, noise=0, band_mix=0.3)
-    image = np.random.default_rng(0).normal(size=(bands, 16, 16)).astype(np.float32)
-    changes = [relight(image, np.ones(bands), recipe, np.random.default_rng(s)) - image
-               for s in range(400)]
-    assert np.std(changes) == pytest.approx(0.3, rel=0.1)
-
-
-def test_speckle_in_decibels_has_the_spread_of_its_looks():
-    """The standard deviation of L-look speckle in dB is 10/ln(10) * sqrt(trigamma(L))."""
-    from scipy.special import polygamma
-
-    recipe = AugmentRecipe(brightness=0, contrast=0, band_shift=0, noise=0, speckle_looks=4)
-    image = np.zeros((1, 300, 300), np.float32)
-    speckle = relight(image, np.array([5.0]), recipe, np.random.default_rng(0)) * 5.0
-    assert speckle.std() == pytest.approx(10 / np.log(10) * np.sqrt(polygamma(1, 4)), rel=0.02)
+    seen = {turn(sample, turns, np.random.default_rng(seed))[0].tobytes() for seed in range(200)}
+    assert len(seen) == count
+    if turns == "flips":
+        assert seen == {np.ascontiguousarray(marker[:, ::rows, ::columns]).tobytes()
+                        for rows in (1, -1) for columns in (1, -1)}
 
 
 def test_padding_is_invalid_and_ignored():
-    image, mask, labels = pad(blocks(20, 5, 0), 32)
+    image, mask, labels = pad(coordinates(20), 32)
     assert image.shape == (2, 32, 32)
     assert mask.sum() == 400
-    assert (labels[0][~mask] == IGNORE).all()
+    assert (labels[:, ~mask] == IGNORE).all()
     assert (image[:, ~mask] == 0).all()

@@ -81,7 +81,8 @@ def resample(sample: Sample, size: int, scale: float, warp: Warp | None = None) 
         sample: Image, mask and label of a square window.
         size: Pixels a side of the result.
         scale: Pixels of the sample in one of the result.
-        warp: How the result is bent; without one the sample is only brought to scale.
+        warp: How the result is bent; without one the sample, at most `size` times `scale` pixels a
+            side, is only brought to scale.
 
     Returns:
         The sample resampled; the same one if nothing changes.
@@ -135,15 +136,20 @@ def _each(sample: Sample, smooth: _Change, nearest_valid: _Change, nearest: _Cha
 
 
 def _averaged(band: np.ndarray, scale: float) -> np.ndarray:
-    """Average a band over squares of `scale` pixels around each pixel, if that is more than one.
+    """Smooth a band so much that bilinear interpolation then averages over `scale` pixels.
 
-    What bilinear interpolation then takes of it is free of the noise of single pixels between its
-    places, as with OpenCV's INTER_AREA, which knows no rotation.
+    OpenCV averages only where it resizes. An average over a square of `scale` pixels has a variance
+    of scale² / 12 along each axis; bilinear interpolation brings 1 / 6 of it, a box of pixels that
+    ends in parts of a pixel the rest.
     """
-    if scale <= 1:
+    variance = scale**2 / 12 - 1 / 6
+    if variance <= 0:
         return band
-    whole, part = divmod((scale - 1) / 2, 1)
-    taps = np.array([part, *[1.0] * (2 * int(whole) + 1), part], dtype=np.float32) / scale
+    whole = int((np.sqrt(1 + 12 * variance) - 1) / 2)
+    part = ((2 * whole + 1) * (variance - whole * (whole + 1) / 3)
+            / (2 * ((whole + 1) ** 2 - variance)))
+    taps = np.array([part, *[1.0] * (2 * whole + 1), part], dtype=np.float32)
+    taps /= taps.sum()
     return np.asarray(cv2.sepFilter2D(band, -1, taps, taps, borderType=cv2.BORDER_REPLICATE))
 
 

@@ -10,8 +10,9 @@ from rasterio.windows import Window
 
 from geoseg.errors import ModelError
 from geoseg.geo.grid import Grid
+from geoseg.geo.raster import read
 from geoseg.learn.card import ModelCard
-from geoseg.learn.scaling import read_bands, transformed
+from geoseg.learn.scaling import defined, transformed
 
 _log = logging.getLogger("geoseg")
 _SAMPLES = 16
@@ -73,8 +74,8 @@ def _resolution(grid: Grid, card: ModelCard) -> tuple[str, str, bool]:
 def _range(dataset: DatasetReader, card: ModelCard) -> tuple[str, str, bool]:
     """Compare the values of some windows, spread over the image, with those of the training.
 
-    Values are compared as the card holds them, transformed; where one is invalid, or its transform
-    undefined, it does not count.
+    Values are compared as the card holds them, transformed. Those without data do not count, nor
+    zeros that have no backscatter; but negative amplitudes are surely strange.
     """
     outside, count = np.zeros(len(card.bands)), np.zeros(len(card.bands))
     side = int(np.ceil(np.sqrt(_SAMPLES)))
@@ -87,11 +88,12 @@ def _range(dataset: DatasetReader, card: ModelCard) -> tuple[str, str, bool]:
         left = int((column + 0.5) / side * dataset.width)
         window = Window(left, top, min(_SAMPLE_SIDE, dataset.width - left),
                         min(_SAMPLE_SIDE, dataset.height - top))
-        values, valid = read_bands(dataset, window, card.bands)
+        values, valid = read(dataset, window, [band.index for band in card.bands])
+        known = defined(values, card.bands)
         seen = transformed(values, card.bands)
-        strange = (seen < low - room) | (seen > high + room)
+        strange = np.where(known, (seen < low - room) | (seen > high + room), values < 0)
         outside += (strange & valid).sum(axis=(1, 2))
-        count += valid.sum(axis=(1, 2))
+        count += ((known | strange) & valid).sum(axis=(1, 2))
     shares = outside / np.maximum(count, 1)
     worst = int(shares.argmax())
     if shares[worst] <= 0.05:

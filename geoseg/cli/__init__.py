@@ -8,7 +8,7 @@ from __future__ import annotations
 import click
 
 import geoseg
-from geoseg.cli import labels, learning, maps, whole
+from geoseg.cli import comparing, labels, learning, maps, whole
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -33,5 +33,6 @@ def main() -> None:
 
 for command in (labels.fetch_osm, labels.burn_labels, labels.plan_chips, labels.export_chips,
                 learning.train, learning.info, maps.predict, maps.refine, maps.classify,
-                maps.polygonize, maps.trace_coastline, maps.evaluate, whole.run, whole.recipes):
+                maps.polygonize, maps.trace_coastline, maps.evaluate, comparing.compare, whole.run,
+                whole.recipes):
     main.add_command(command)

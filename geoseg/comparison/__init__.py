@@ -1,0 +1,1 @@
+"""Settings compared fairly: the same split and budget, several seeds, one report."""

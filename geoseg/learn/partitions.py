@@ -62,8 +62,8 @@ def object_scores(mapped: np.ndarray, labelled: np.ndarray, known: np.ndarray
     Objects are patches that hang together by sides of pixels. Only pixels of labelled objects are
     judged ("foreground-restricted"), and each counts for the nearest mapped object, so that the
     width of the borders between objects does not matter, only whether they are closed. The
-    challenge thins mapped borders to the same end, by a watershed that needs probabilities;
-    nearness does for a class map too, and has no setting.
+    challenge thins mapped borders to the same end; nearness needs the class map alone and has no
+    setting.
 
     Args:
         mapped: bool (rows, columns): where the map shows the class of the objects.

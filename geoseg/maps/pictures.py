@@ -15,8 +15,9 @@ WRONG = (213, 0, 90)
 """Colour of pixels where label and prediction differ; it is rare in nature and in legends."""
 UNKNOWN = (255, 255, 255)
 """Colour of pixels without label or data."""
-RIGHT, MISSED, FALSE, LEFT_OUT = (0, 158, 115), (0, 114, 178), (213, 94, 0), (128, 128, 128)
-"""Colours of `outcome_picture`, after Okabe and Ito: told apart by all kinds of eyes."""
+RIGHT, MISSED, FALSE, LEFT_OUT = (110, 200, 150), (0, 114, 178), (213, 94, 0), (128, 128, 128)
+"""Colours of `outcome_picture`: what is right is pale, mistakes are dark, in two colours that all
+kinds of eyes tell apart (Okabe and Ito)."""
 _NOTHING = (226, 226, 222)
 _WORDS = (("red", "b04"), ("green", "b03"), ("blue", "b02"))
 

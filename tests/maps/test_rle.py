@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,6 +14,7 @@ from hypothesis.extra import numpy as hnp
 import geoseg
 from geoseg.errors import RasterError
 from geoseg.maps.rle import decode_rle, encode_rle
+from tests.maps.worlds import make_legend, write_classes
 
 
 @pytest.mark.parametrize(("rows", "text"), [
@@ -88,3 +92,21 @@ def test_a_stack_of_masks_is_refused():
 def test_both_are_public():
     assert geoseg.encode_rle is encode_rle
     assert geoseg.decode_rle is decode_rle
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "methods" / "metrics.md"
+
+
+@pytest.mark.parametrize("overlapping", [False, True])
+def test_the_examples_of_the_page_write_and_read_a_table(tmp_path, monkeypatch, overlapping):
+    monkeypatch.chdir(tmp_path)
+    legend = make_legend("sky", "fish", overlapping=overlapping)
+    bands = np.random.default_rng(0).integers(0, 2, (2 if overlapping else 1, 7, 9), np.uint8)
+    write_classes(tmp_path / "classes.tif", bands, legend)
+    there, back = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    exec(there, {})
+    found = {}
+    exec(back, found)
+    expected = bands if overlapping else [bands[0] == 0, bands[0] == 1]
+    for name, mask in zip(legend.names, expected, strict=True):
+        np.testing.assert_array_equal(found["masks"][name], mask)

@@ -129,6 +129,17 @@ def file(name, title, argument, text, pattern, optional=False):
     return Parameter(definition, argument, read, text)
 
 
+def files(name, title, argument, text):
+    """Ask for any number of files."""
+    def read(algorithm, values, context):
+        # None chosen comes as one empty name.
+        return [*filter(None, algorithm.parameterAsFileList(values, name, context))] or None
+
+    kind = QgsProcessing.SourceType.TypeFile
+    definition = QgsProcessingParameterMultipleLayers(name, title, kind, optional=True)
+    return Parameter(definition, argument, read, text)
+
+
 def folder(name, title, argument, text):
     """Ask for a folder."""
     def read(algorithm, values, context):

@@ -88,7 +88,11 @@ def _row(definition: Qgs, titles: Mapping[str, str]) -> str:
 
 
 def _kind(definition: Qgs) -> str:
-    from qgis.core import QgsProcessingParameterFile, QgsProcessingParameterNumber
+    from qgis.core import (
+        QgsProcessing,
+        QgsProcessingParameterFile,
+        QgsProcessingParameterNumber,
+    )
 
     kind = definition.type()
     if kind == "enum":
@@ -99,6 +103,8 @@ def _kind(definition: Qgs) -> str:
     if kind == "file":
         folder = definition.behavior() == QgsProcessingParameterFile.Behavior.Folder
         return "folder" if folder else "file"
+    if kind == "multilayer" and definition.layerType() == QgsProcessing.SourceType.TypeFile:
+        return "list of files"
     return _KINDS[kind]
 
 

@@ -136,11 +136,11 @@ def _appearance(kernels: Kernels, image: Tensor) -> Message:
         for down, right in offsets:
             here = _shifted(rows, columns, down, right)
             there = _shifted(rows, columns, -down, -right)
-            nearness = 0.5 * (down**2 + right**2) / kernels.appearance_range**2
+            nearness = math.exp(-0.5 * (down**2 + right**2) / kernels.appearance_range**2)
             unlike = (features[here] - features[there]).square_().sum(dim=0)
-            tie = unlike.add_(nearness).neg_().exp_()
-            total[here].addcmul_(tie[None], field[there])
-            total[there].addcmul_(tie[None], field[here])
+            likeness = unlike.neg_().exp_()[None]
+            total[here].addcmul_(likeness, field[there], value=nearness)
+            total[there].addcmul_(likeness, field[here], value=nearness)
         return total
 
     return message

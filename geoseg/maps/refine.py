@@ -34,7 +34,7 @@ from geoseg.maps.probabilities import (
 from geoseg.progress import Progress, part, silent, track
 from geoseg.recipe.sections import RefineRecipe
 
-_SIDE = 512
+_SIDE = 1024
 """Least side of a window; it grows with its halo, so that the halo stays a part of the work."""
 _SPREAD = (15.865525393145708, 84.1344746068543)
 """Percentiles one standard deviation below and above the mean of a normal distribution."""

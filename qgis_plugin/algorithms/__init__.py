@@ -10,9 +10,10 @@ from .model_information import ModelInformation
 from .plan_chips import PlanChips
 from .polygonize import Polygonize
 from .predict import Predict
+from .refine import Refine
 from .set_up_engine import SetUpEngine
 from .trace_coastline import TraceCoastline
 from .train_model import TrainModel
 
 ALGORITHMS = (SetUpEngine, MapArea, FetchOsm, BurnLabels, PlanChips, ExportChips, TrainModel,
-              ModelInformation, Predict, Classify, Polygonize, TraceCoastline, Evaluate)
+              ModelInformation, Predict, Refine, Classify, Polygonize, TraceCoastline, Evaluate)

@@ -156,6 +156,7 @@ def test_a_base_map_is_refused_with_the_remedy(provider, qgis_new_project, tmp_p
 
 @pytest.mark.parametrize(("name", "values", "part"), [
     ("predict", {"OUTPUT": "p.png"}, "png"),
+    ("predict", {"SCALES": "1, much", "OUTPUT": "p.tif"}, "0.75, 1, 1.25"),
     ("polygonize", {"OUTPUT": "p.xlsx"}, "xlsx"),
     ("classify", {"THRESHOLD": "water=much"}, "water=0.4; road=0.3"),
     ("planchips", {"SPLIT": "70/30"}, "70/15/15"),
@@ -175,6 +176,23 @@ def test_a_value_that_cannot_be_used_is_refused(name, values, part, town, provid
     changed = {key: str(tmp_path / value) if key == "OUTPUT" else value
                for key, value in {**sound, **values}.items()}
     assert part in refusal(name, changed)
+
+
+def test_further_models_follow_the_first(town, provider, tmp_path):
+    models = [tmp_path / f"{name}.safetensors" for name in "abc"]
+    for model in models:
+        model.touch()
+    first, *further = map(str, models)
+    values = {"MODEL": first, "IMAGE": str(town.image), "OUTPUT": str(tmp_path / "p.tif")}
+    found, _ = arguments("predict", values)
+    assert found["model"] == first
+    assert not {"further", "weights", "blend", "tta", "scales", "smooth"} & set(found)
+    found, _ = arguments("predict", {**values, "FURTHER_MODELS": further, "WEIGHTS": "2; 1, 1",
+                                     "BLEND": "gauss", "TTA": "flips", "SCALES": "0.75, 1",
+                                     "SMOOTH": 0})
+    assert found["model"] == [first, *further]
+    assert (found["weights"], found["scales"]) == ([2.0, 1.0, 1.0], [0.75, 1.0])
+    assert (found["blend"], found["tta"], found["smooth"]) == ("gauss", "flips", 0)
 
 
 @pytest.mark.parametrize("half", ["FEATURES", "FEATURES_CLASS"])

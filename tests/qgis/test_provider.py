@@ -8,8 +8,8 @@ import pytest
 from qgis.core import QgsApplication, QgsProcessingParameterEnum
 
 IDS = ("burnlabels", "classify", "evaluate", "exportchips", "fetchosm", "maparea",
-       "modelinformation", "planchips", "polygonize", "predict", "setupengine", "tracecoastline",
-       "trainmodel")
+       "modelinformation", "planchips", "polygonize", "predict", "refine", "setupengine",
+       "tracecoastline", "trainmodel")
 """Names that models and scripts use: never changed."""
 
 SIGNATURES = """
@@ -71,7 +71,8 @@ def test_the_arguments_are_those_of_the_engine(provider, engine_python, checkout
     found = json.loads(subprocess.run(
         [engine_python, "-c", SIGNATURES, *(item.TASK for item in verbs)], cwd=str(checkout),
         check=True, capture_output=True, text=True).stdout)
-    composed = {"burn_labels": {"sources", "assign"}, "plan_chips": {"more"}, "run": {"image"}}
+    composed = {"burn_labels": {"sources", "assign"}, "plan_chips": {"more"}, "run": {"image"},
+                "predict": {"further"}}
     for item in verbs:
         used = {re.sub(r"^more$", "scenes", argument if isinstance(argument, str) else argument[0])
                 for argument in (part.argument for part in (*item._asked, *item._written))
@@ -82,18 +83,33 @@ def test_the_arguments_are_those_of_the_engine(provider, engine_python, checkout
 @pytest.mark.parametrize(("verb_id", "section", "choices"), [
     ("trainmodel", "TrainRecipe", {"NETWORK": "network", "OPTIMIZER": "optimizer",
                                    "SCHEDULE": "schedule"}),
+    ("predict", "PredictRecipe", {"BLEND": "blend", "TTA": "tta"}),
 ])
 def test_a_dialog_offers_what_the_engine_knows(provider, engine_python, checkout, verb_id, section,
                                                choices):
-    printed = subprocess.run([engine_python, "-m", "geoseg", "recipes", "--schema"], check=True,
-                             cwd=str(checkout), capture_output=True, text=True).stdout
-    schema = json.loads(printed)
-    known = schema["$defs"][section]["properties"]
+    known = schema(engine_python, checkout)[section]["properties"]
     verb = algorithm(verb_id)
     for name, key in choices.items():
         offered = verb.parameterDefinition(name).options()
         assert offered == known[key]["enum"]
-        assert len(offered) > 3
+        assert len(offered) >= 3
+
+
+def test_refine_begins_with_the_engines_defaults(provider, engine_python, checkout):
+    known = schema(engine_python, checkout)["RefineRecipe"]["properties"]
+    verb = algorithm("refine")
+    for key, facts in known.items():
+        if key != "crf":
+            definition = verb.parameterDefinition(key.upper())
+            assert definition.defaultValue() == facts["default"], key
+            assert definition.maximum() == pytest.approx(facts.get("maximum", definition.maximum()))
+
+
+def schema(engine_python, checkout):
+    """Return the sections of a recipe as the engine describes them."""
+    printed = subprocess.run([engine_python, "-m", "geoseg", "recipes", "--schema"], check=True,
+                             cwd=str(checkout), capture_output=True, text=True).stdout
+    return json.loads(printed)["$defs"]
 
 
 def test_a_dialog_opens(verb, whole_iface):

@@ -172,6 +172,13 @@ def _evaluate(scores: Any, given: Values) -> Answer:  # noqa: ANN401
                    scores=Path(given["out"]).with_suffix(".json"))
 
 
+def _compare(found: Any, given: Values) -> Answer:  # noqa: ANN401
+    best = found.best
+    numbers = {"settings": len(found.rows), "mean": best.mean, "spread": best.spread}
+    return _answer(given, numbers, "\n".join([found.table(), *found.sentences]),
+                   report=found.report)
+
+
 def _overview(path: Path, given: Values) -> Answer:
     return _answer(given, {}, f"Wrote {path}.")
 
@@ -215,7 +222,7 @@ _ANSWERS: dict[str, Callable[[Any, Values], Answer]] = {
     "fetch_osm": _osm, "burn_labels": _class_raster, "plan_chips": _plan, "export_chips": _export,
     "train": _train, "info": _info, "predict": _probabilities, "refine": _probabilities,
     "classify": _class_raster, "polygonize": _polygons, "trace_coastline": _coastline,
-    "evaluate": _evaluate, "overview": _overview, "run": _run, "check": _check,
-    "recipes": _recipes,
+    "evaluate": _evaluate, "compare": _compare, "overview": _overview,
+    "run": _run, "check": _check, "recipes": _recipes,
 }
 """What is told of the result of each task."""

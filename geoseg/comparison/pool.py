@@ -17,7 +17,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
 
-import geoseg
 from geoseg.caller import PROTOCOL
 from geoseg.comparison.runs import Run, perform
 from geoseg.errors import GeosegError, TrainingError
@@ -166,7 +165,7 @@ class SideBySide:
 
     def _environment(self, slot: int) -> dict[str, str]:
         threads = str(max(1, _cores() // self._jobs))
-        ours = str(Path(geoseg.__file__).parents[1])
+        ours = str(Path(__file__).resolve().parents[2])
         path = os.pathsep.join(filter(None, [ours, os.environ.get("PYTHONPATH", "")]))
         found = {**os.environ, "PYTHONPATH": path,
                  **{name: os.environ.get(name, threads) for name in _THREADS}}

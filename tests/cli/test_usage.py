@@ -23,7 +23,7 @@ WITH_A_RECIPE = ("fetch-osm", "burn-labels", "plan-chips", "train", "run")
 
 # `info` prints instead of returning, a script changes recipes with `assemble_recipe` and predicts
 # with a list of models; everything else is the same in both skins.
-ONLY_ON_THE_COMMAND_LINE = {("info", "as_json"), ("predict", "more"),
+ONLY_ON_THE_COMMAND_LINE = {("info", "as_json"), ("predict", "more"), ("compare", "fixed"),
                             *((name, "settings") for name in WITH_A_RECIPE)}
 ONLY_IN_PYTHON = {"progress"}
 

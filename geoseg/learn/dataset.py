@@ -149,7 +149,7 @@ class TrainingCrops:
         chip = int(rng.choice(len(chances), p=chances))
         scene, label = self._places[chip]
         warp = draw_warp(self._augment, self._size, rng)
-        window, factor = self.draw_window(chip, rng, warp.reach(self._size) if warp else 1.0)
+        window, factor = self.draw_window(chip, rng, warp.reach() if warp else 1.0)
         image, valid, labels = read_sample(self._scenes, scene, label, window, self._bands)
         if self._is_radar:
             image = self._radiometry.power(image)

@@ -11,7 +11,7 @@ from scipy.ndimage import map_coordinates
 from geoseg.geo.legend import IGNORE
 from geoseg.recipe import AugmentRecipe
 from geoseg.samples.augment import Warp, draw_warp, pad, resample, turn
-from geoseg.samples.augment.bending import elastic, grid_distortion
+from geoseg.samples.augment.bending import grid_nodes, grid_weights
 
 STILL = {"rotation": 0, "shear": 0, "elastic": 0, "grid_distortion": 0}
 
@@ -23,6 +23,24 @@ def coordinates(side):
     label = places.astype(np.uint8)
     label[:, :side // 3, :side // 4] = IGNORE
     return places.astype(np.float32), np.ones((side, side), bool), label
+
+
+def warp_of(matrix, size, shift=0.0):
+    """The warp that takes the pixel at p, from the middle, from matrix times (p + shift)."""
+    nodes = grid_nodes(size, 0, np.random.default_rng(0)) + shift
+    return Warp(grid_weights(size), np.tensordot(np.array(matrix), nodes, axes=1))
+
+
+def turned(degrees):
+    c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    return [[c, -s], [s, c]]
+
+
+def shifts(size, seed, **recipe):
+    """Displacements along columns and rows that a recipe draws, (2, size, size)."""
+    warp = draw_warp(AugmentRecipe(**{**STILL, **recipe}), size, np.random.default_rng(seed))
+    rows, columns = np.mgrid[:size, :size] - (size - 1) / 2
+    return np.stack(warp.places()) - np.stack([columns, rows])
 
 
 warps = st.builds(
@@ -37,7 +55,7 @@ def test_image_and_label_come_from_the_same_place(warp, size, factor):
     recipe, seed = warp
     bent = draw_warp(AugmentRecipe(elastic_scale=16, **recipe), size, np.random.default_rng(seed))
     ground = round(size * factor)
-    side = math.ceil(ground * (bent.reach(size) if bent else 1))
+    side = math.ceil(ground * (bent.reach() if bent else 1))
     image, valid, label = coordinates(side)
     shown, mask, labels = resample((image, valid, label), size, ground / size, bent)
     assert shown.shape == labels.shape == (2, size, size)
@@ -71,14 +89,15 @@ def test_a_warp_is_what_scipy_makes_of_it():
     random = np.random.default_rng(0)
     image = random.normal(size=(1, 90, 90)).astype(np.float32)
     label = random.integers(0, 5, (1, 90, 90)).astype(np.uint8)
-    turned = np.radians(20)
-    matrix = np.array([[np.cos(turned), -np.sin(turned)], [np.sin(turned), np.cos(turned)]])
-    shift = random.normal(size=(2, 48, 48)).astype(np.float32)
+    matrix = np.array(turned(20))
+    moved = random.uniform(-3, 3, (2, 6, 6))
     found, mask, labels = resample((image, np.ones((90, 90), bool), label), 48, 0.9,
-                                   Warp(matrix, shift))
+                                   warp_of(matrix, 48, moved))
     assert mask.all()
-    rows, columns = np.mgrid[:48, :48] - 23.5
-    columns, rows = columns + shift[0], rows + shift[1]
+    rows, columns = np.mgrid[:48, :48]
+    between = [(rows + 0.5) * 5 / 48, (columns + 0.5) * 5 / 48]
+    columns, rows = (place - 23.5 + map_coordinates(shift, between, order=1)
+                     for place, shift in zip((columns, rows), moved, strict=True))
     places = np.stack([matrix[1, 0] * columns + matrix[1, 1] * rows,
                        matrix[0, 0] * columns + matrix[0, 1] * rows]) * 0.9 + 44.5
     np.testing.assert_allclose(found[0], map_coordinates(image[0], places, order=1), atol=0.05)
@@ -88,10 +107,10 @@ def test_a_warp_is_what_scipy_makes_of_it():
 
 def test_a_quarter_turn_and_a_shift_are_exact():
     sample = coordinates(40)
-    quarter = Warp(np.array([[0.0, -1.0], [1.0, 0.0]]))
+    quarter = warp_of([[0.0, -1.0], [1.0, 0.0]], 40)
     for found, given_ in zip(resample(sample, 40, 1.0, quarter), sample, strict=True):
         np.testing.assert_allclose(found, np.rot90(given_, 1, (-2, -1)), atol=1e-4)
-    aside = Warp(np.eye(2), np.stack([np.full((40, 40), 3), np.zeros((40, 40))]).astype("f4"))
+    aside = warp_of(np.eye(2), 40, np.array([3.0, 0.0])[:, None, None])
     image, mask, labels = resample(sample, 40, 1.0, aside)
     np.testing.assert_array_equal(image[..., :37], sample[0][..., 3:])
     np.testing.assert_array_equal(labels[..., :37], sample[2][..., 3:])
@@ -100,7 +119,7 @@ def test_a_quarter_turn_and_a_shift_are_exact():
 
 
 def test_what_comes_from_outside_is_ignored():
-    still = Warp(np.array([[1.0, -1.0], [1.0, 1.0]]) / np.sqrt(2))
+    still = warp_of(turned(45), 64)
     image, valid = np.ones((1, 64, 64), np.float32), np.ones((64, 64), bool)
     _, mask, labels = resample((image, valid, np.zeros((1, 64, 64), np.uint8)), 64, 1.0, still)
     assert mask.mean() == pytest.approx(2 * (np.sqrt(2) - 1), abs=0.02), "a regular octagon"
@@ -114,8 +133,7 @@ def test_shrinking_averages_the_image(factor, degrees):
     side = math.ceil(128 * factor * 1.4)
     image = np.random.default_rng(0).normal(5, 1, size=(1, side, side)).astype(np.float32)
     sample = image, np.ones((side, side), bool), np.zeros((1, side, side), np.uint8)
-    c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
-    small, _, _ = resample(sample, 128, factor, Warp(np.array([[c, -s], [s, c]])))
+    small, _, _ = resample(sample, 128, factor, warp_of(turned(degrees), 128))
     assert small.std() == pytest.approx(1 / factor, rel=0.1)
     assert small.mean() == pytest.approx(5, abs=0.02)
 
@@ -129,13 +147,19 @@ def test_shrinking_without_a_warp_is_the_mean():
 
 @given(seed=st.integers(0, 10**6))
 def test_rotation_and_shear_keep_areas_and_their_limits(seed):
-    recipe = AugmentRecipe(rotation=20, shear=0)
-    (a, b), (c, d) = draw_warp(recipe, 32, np.random.default_rng(seed)).matrix
-    assert (a, b) == (pytest.approx(d), pytest.approx(-c))
-    assert abs(np.degrees(np.arctan2(c, a))) <= 20
-    recipe = AugmentRecipe(rotation=20, shear=30)
-    assert np.linalg.det(draw_warp(recipe, 32, np.random.default_rng(seed)).matrix) == (
-        pytest.approx(1))
+    def matrix(**recipe):
+        columns, rows = draw_warp(AugmentRecipe(**recipe), 32, np.random.default_rng(seed)).places()
+        return (columns[0, 1] - columns[0, 0], columns[1, 0] - columns[0, 0],
+                rows[0, 1] - rows[0, 0], rows[1, 0] - rows[0, 0])
+
+    a, b, c, d = matrix(rotation=20)
+    assert (a, b) == (pytest.approx(d, abs=1e-4), pytest.approx(-c, abs=1e-4))
+    assert abs(np.degrees(np.arctan2(c, a))) <= 20.01
+    a, b, c, d = matrix(rotation=20, shear=30)
+    assert a * d - b * c == pytest.approx(1, abs=1e-4)
+    a, b, c, d = matrix(shear=30)
+    assert a == pytest.approx(d, abs=1e-4)
+    assert max(abs(b / a), abs(c / d)) <= np.tan(np.radians(30)) + 1e-4
 
 
 def test_nothing_is_drawn_where_nothing_is_asked_for():
@@ -146,7 +170,7 @@ def test_nothing_is_drawn_where_nothing_is_asked_for():
 
 def test_elastic_displacements_have_the_spread_and_smoothness_asked_for():
     """Noise smoothed by a Gaussian of σ has the correlation exp(-d² / 4σ²) at the distance d."""
-    fields = np.stack([elastic(64, 3.0, 8.0, np.random.default_rng(s)) for s in range(500)])
+    fields = np.stack([shifts(64, s, elastic=3, elastic_scale=8) for s in range(500)])
     assert fields.shape == (500, 2, 64, 64)
     spread = fields.std(axis=(0, 1))
     assert spread.mean() == pytest.approx(3.0, rel=0.03)
@@ -159,8 +183,8 @@ def test_elastic_displacements_have_the_spread_and_smoothness_asked_for():
 
 @given(seed=st.integers(0, 10**6), share=st.floats(0.01, 0.49), size=st.sampled_from([32, 75]))
 def test_grid_distortion_folds_nothing_and_keeps_the_outline(seed, share, size):
-    shift = grid_distortion(size, share, np.random.default_rng(seed))
-    assert np.abs(shift).max() <= share * size / 5 * (1 + 1e-5)
+    shift = shifts(size, seed, grid_distortion=share)
+    assert np.abs(shift).max() <= share * size / 5 + 1e-3
     rows, columns = np.mgrid[:size, :size] + 0.5
     places = columns + shift[0], rows + shift[1]
     assert (np.diff(places[0], axis=1) > 0).all()

@@ -1,7 +1,8 @@
-"""Smooth random displacements of the pixels of a crop.
+"""Smooth maps from a crop to the image that it is taken from.
 
-Both fields are sums over few nodes, one axis at a time: `rows @ nodes @ columns`, which costs far
-less than smoothing or enlarging an image of them.
+A map is a sum over few nodes, one axis at a time: `weights @ nodes @ weights.T`. Whatever is done
+to places, be it rotation, bending or scaling, is done to the nodes, so it costs next to nothing,
+and the map of every pixel is made in one go.
 """
 
 from __future__ import annotations
@@ -11,33 +12,11 @@ from functools import lru_cache
 import numpy as np
 
 CELLS = 5
-"""Cells of the distorted grid along a side of the crop."""
+"""Cells of the grid along a side of the crop."""
 
 
-def elastic(size: int, spread: float, distance: float, rng: np.random.Generator) -> np.ndarray:
-    """Return displacements that are Gaussian noise, smoothed by a Gaussian.
-
-    Simard et al. 2003, "Best practices for convolutional neural networks applied to visual document
-    analysis". They smooth noise of every pixel and scale the result; here the noise stands at nodes
-    `distance` apart, which gives the same field (the variance varies by 1e-4 between nodes), and
-    its standard deviation is exactly the one asked for.
-
-    Args:
-        size: Pixels a side of the crop.
-        spread: Standard deviation of the displacement along each axis, in pixels.
-        distance: Standard deviation of the smoothing Gaussian, in pixels.
-        rng: Generator.
-
-    Returns:
-        float32 (2, size, size): displacement along columns and rows, in pixels.
-    """
-    weights = _bells(size, distance)
-    noise = rng.standard_normal((2, weights.shape[1], weights.shape[1]), dtype=np.float32)
-    return np.asarray(np.float32(spread) * weights @ noise @ weights.T)
-
-
-def grid_distortion(size: int, share: float, rng: np.random.Generator) -> np.ndarray:
-    """Return displacements that move the nodes of a grid, and linearly what lies between.
+def grid_nodes(size: int, share: float, rng: np.random.Generator) -> np.ndarray:
+    """Return the places of the nodes of a grid, moved at random.
 
     The nodes on the border of the crop stay, so that it keeps its outline; and with less than half
     a cell no node passes another, so that nothing is folded.
@@ -48,25 +27,42 @@ def grid_distortion(size: int, share: float, rng: np.random.Generator) -> np.nda
         rng: Generator.
 
     Returns:
-        float32 (2, size, size): displacement along columns and rows, in pixels.
+        float64 (2, CELLS + 1, CELLS + 1): column and row from the middle of the crop, in pixels.
     """
-    nodes = np.zeros((2, CELLS + 1, CELLS + 1), dtype=np.float32)
-    nodes[:, 1:-1, 1:-1] = rng.uniform(-share, share, (2, CELLS - 1, CELLS - 1)) * size / CELLS
-    weights = _hats(size)
-    return np.asarray(weights @ nodes @ weights.T)
+    cell = size / CELLS
+    nodes = np.stack(np.meshgrid(*[(np.arange(CELLS + 1) - CELLS / 2) * cell] * 2))
+    if share:
+        nodes[:, 1:-1, 1:-1] += cell * rng.uniform(-share, share, (2, CELLS - 1, CELLS - 1))
+    return nodes
 
 
 @lru_cache(maxsize=8)
-def _bells(size: int, distance: float) -> np.ndarray:
-    """Return Gaussians around nodes, float32 (size, nodes), each row of unit length."""
-    reach = 4 * distance
-    nodes = np.arange(-reach, size + reach, distance)
-    weights = np.exp(-0.5 * ((np.arange(size)[:, None] - nodes) / distance) ** 2)
-    return np.asarray(weights / np.linalg.norm(weights, axis=1, keepdims=True), dtype=np.float32)
+def grid_weights(size: int) -> np.ndarray:
+    """Return weights of linear interpolation between the nodes of a grid.
 
-
-@lru_cache(maxsize=8)
-def _hats(size: int) -> np.ndarray:
-    """Return weights of linear interpolation between the nodes, float32 (size, CELLS + 1)."""
+    Returns:
+        float32 (size, CELLS + 1), each row of sum one.
+    """
     place = (np.arange(size)[:, None] + 0.5) / size * CELLS
     return np.asarray(np.maximum(0, 1 - np.abs(place - np.arange(CELLS + 1))), dtype=np.float32)
+
+
+@lru_cache(maxsize=8)
+def elastic_weights(size: int, distance: float) -> np.ndarray:
+    """Return weights that make smooth displacements of independent noise.
+
+    Simard et al. 2003, "Best practices for convolutional neural networks applied to visual document
+    analysis", smooth noise of every pixel by a Gaussian and scale the result. Here the noise stands
+    at nodes that are one standard deviation of the Gaussian apart, which gives a field of the same
+    smoothness, and rows of unit length keep the noise's standard deviation at every pixel.
+
+    Args:
+        size: Pixels a side of the crop.
+        distance: Standard deviation of the Gaussian, in pixels.
+
+    Returns:
+        float32 (size, nodes).
+    """
+    nodes = np.arange(-4 * distance, size + 4 * distance, distance)
+    weights = np.exp(-0.5 * ((np.arange(size)[:, None] - nodes) / distance) ** 2)
+    return np.asarray(weights / np.linalg.norm(weights, axis=1, keepdims=True), dtype=np.float32)

@@ -10,7 +10,12 @@ import numpy as np
 
 from geoseg.geo.legend import IGNORE
 from geoseg.recipe import AugmentRecipe
-from geoseg.samples.augment.bending import elastic, grid_distortion
+from geoseg.samples.augment.bending import (
+    CELLS,
+    elastic_weights,
+    grid_nodes,
+    grid_weights,
+)
 
 Sample = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Scaled image float32 (bands, rows, columns), valid bool (rows, columns), label uint8
@@ -19,30 +24,32 @@ Sample = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 @dataclass(frozen=True)
 class Warp:
-    """How a crop is bent out of the image.
+    """Where the pixels of a crop come from, from the middle of the image and before scaling.
 
-    The pixel at p, as (column, row) from the middle of the crop, shows the image at `matrix` times
-    p + shift(p), from the middle of the window; both times the scale.
+    A map is `weights @ nodes @ weights.T`; see `geoseg.samples.augment.bending`.
     """
 
-    matrix: np.ndarray
-    """float64 (2, 2), of determinant one."""
-    shift: np.ndarray | None = None
-    """float32 (2, size, size): displacement along columns and rows in pixels of the crop."""
+    weights: np.ndarray
+    """float32 (size, nodes)."""
+    nodes: np.ndarray
+    """float64 (2, nodes, nodes), for columns and rows; the first ones are those of the grid."""
 
-    def places(self, size: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return columns and rows in the image, float32 (size, size), from its middle, unscaled."""
-        axis = np.arange(size, dtype=np.float32) - np.float32((size - 1) / 2)
-        columns, rows = axis[None, :], axis[:, None]
-        if self.shift is not None:
-            columns, rows = columns + self.shift[0], rows + self.shift[1]
-        (a, b), (c, d) = self.matrix.astype(np.float32)
-        return a * columns + b * rows, c * columns + d * rows
+    def places(self, scale: float = 1.0, middle: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+        """Return column and row in the image of each pixel, float32 (size, size).
 
-    def reach(self, size: int) -> float:
-        """Return the side of the window that holds every place, in sides of the crop."""
-        farthest = max(float(np.abs(place).max()) for place in self.places(size))
-        return (2 * farthest + 1) / size
+        Args:
+            scale: Pixels of the image in one of the crop.
+            middle: Column and row of the middle of the image.
+        """
+        nodes = self.nodes * scale
+        nodes[:, :CELLS + 1, :CELLS + 1] += middle
+        columns, rows = (self.weights @ plane @ self.weights.T for plane in nodes.astype("f4"))
+        return columns, rows
+
+    def reach(self) -> float:
+        """Return the side of the image that holds every place, in sides of the crop."""
+        farthest = max(float(max(place.max(), -place.min())) for place in self.places())
+        return (2 * farthest + 1) / len(self.weights)
 
 
 def draw_warp(recipe: AugmentRecipe, size: int, rng: np.random.Generator) -> Warp | None:
@@ -62,13 +69,14 @@ def draw_warp(recipe: AugmentRecipe, size: int, rng: np.random.Generator) -> War
     across, along = np.tan(np.radians(rng.uniform(-recipe.shear, recipe.shear, 2)))
     rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     matrix = rotation @ np.array([[1, across], [along, 1]]) / np.sqrt(1 - across * along)
-    shift = None
+    weights, nodes = grid_weights(size), grid_nodes(size, recipe.grid_distortion, rng)
     if recipe.elastic:
-        shift = elastic(size, recipe.elastic, recipe.elastic_scale, rng)
-    if recipe.grid_distortion:
-        bent = grid_distortion(size, recipe.grid_distortion, rng)
-        shift = bent if shift is None else shift + bent
-    return Warp(matrix, shift)
+        waves = elastic_weights(size, recipe.elastic_scale)
+        more = waves.shape[1]
+        weights = np.hstack([weights, waves])
+        nodes = np.pad(nodes, ((0, 0), (0, more), (0, more)))
+        nodes[:, -more:, -more:] = rng.normal(0, recipe.elastic, (2, more, more))
+    return Warp(weights, np.tensordot(matrix, nodes, axes=1))
 
 
 def resample(sample: Sample, size: int, scale: float, warp: Warp | None = None) -> Sample:
@@ -88,7 +96,7 @@ def resample(sample: Sample, size: int, scale: float, warp: Warp | None = None) 
         The sample resampled; the same one if nothing changes.
     """
     return (pad(_resize(sample, round(sample[0].shape[-1] / scale)), size) if warp is None
-            else _warped(sample, size, scale, warp))
+            else _warped(sample, scale, warp))
 
 
 def _resize(sample: Sample, size: int) -> Sample:
@@ -104,9 +112,8 @@ def _resize(sample: Sample, size: int) -> Sample:
                  nearest, nearest)
 
 
-def _warped(sample: Sample, size: int, scale: float, warp: Warp) -> Sample:
-    middle = np.float32((sample[0].shape[-1] - 1) / 2)
-    columns, rows = (np.float32(scale) * place + middle for place in warp.places(size))
+def _warped(sample: Sample, scale: float, warp: Warp) -> Sample:
+    columns, rows = warp.places(scale, (sample[0].shape[-1] - 1) / 2)
 
     def smooth(band: np.ndarray) -> np.ndarray:
         return np.asarray(cv2.remap(_averaged(band, scale), columns, rows, cv2.INTER_LINEAR,

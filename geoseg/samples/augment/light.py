@@ -96,13 +96,15 @@ def bent_by_gamma(image: np.ndarray, radiometry: Radiometry, gamma: float) -> np
     that the curve has no step.
     """
     span = np.maximum(radiometry.high - radiometry.low, np.float32(1e-6))
-    share = np.clip((image - radiometry.low) / span, np.float32(1e-6), 1)
+    share = image - radiometry.low
+    share /= span
+    np.clip(share, np.float32(1e-6), 1, out=share)
     # cv2 takes logarithm and exponential in half the time of one numpy power.
     bent = np.stack([cv2.exp(cv2.log(band) * np.float32(gamma)) for band in share])
     bent -= share
     bent *= span
     bent += image
-    return np.asarray(bent)
+    return bent
 
 
 def _drawn_gamma(largest: float, rng: np.random.Generator) -> float:

@@ -20,6 +20,7 @@ from pydantic_core import ErrorDetails
 from geoseg.errors import RecipeError
 from geoseg.geo.legend import Legend, LegendClass
 from geoseg.recipe.base import Section
+from geoseg.recipe.formula import check_loss
 from geoseg.recipe.sections import (
     ChipsRecipe,
     ClassRecipe,
@@ -74,6 +75,7 @@ class Recipe(Section):
                              "overlapping classes; set it to 0 or task to overlapping")
         if self.train.deep_supervision and self.train.network != "nested-unet":
             raise ValueError("train.deep_supervision needs train.network nested-unet; change one")
+        check_loss(self.train.loss, len(self.classes), overlapping=self.task == "overlapping")
         names = [item.name for item in self.classes]
         wanted = [name for name in (self.map.water, self.map.objects) if name]
         if isinstance(self.map.threshold, dict):

@@ -33,10 +33,15 @@ _SETTINGS = {
     "core": ["NewsFeed\\httpsfeedqgisorg\\disabled=true"],
     "qgis": ["checkVersion=false", "showTips=false", "askToSaveProjectChanges=false"],
 }
+_WITHOUT_PLUGIN = {
+    "PythonPlugins": ["processing=true"],
+    # The plugin manager does not look for others on the net.
+    "app": ["plugin_repositories\\QGIS%20Official%20Plugin%20Repository\\enabled=false"],
+}
 
 
 def run_in_desktop(script: Path, arguments: Sequence[str] = (), *, out: Path, size: str = SIZE,
-                   seconds: float = 300) -> int:
+                   seconds: float = 300, plugin: bool = True) -> int:
     """Start QGIS and run a script in it.
 
     Args:
@@ -45,6 +50,7 @@ def run_in_desktop(script: Path, arguments: Sequence[str] = (), *, out: Path, si
         out: Folder of its pictures.
         size: Width and height of the screen.
         seconds: QGIS is ended when it takes longer.
+        plugin: Whether geoseg is there and on, as the checkout is.
 
     Returns:
         0, or 1 if the script failed or QGIS did, or 124 if it took too long.
@@ -58,11 +64,15 @@ def run_in_desktop(script: Path, arguments: Sequence[str] = (), *, out: Path, si
         status = Path(folder) / "status"
         order = {"script": str(script.resolve()), "arguments": list(arguments),
                  "out": str(out.resolve()), "status": str(status)}
-        qgis = Qgis(Path(folder) / "qgis", link(ROOT, Path(folder) / "plugins").parent,
+        plugins = Path(folder) / "plugins"
+        plugins.mkdir()
+        if plugin:
+            link(ROOT, plugins)
+        qgis = Qgis(Path(folder) / "qgis", plugins,
                     {"GEOSEG_STAGE": json.dumps(order), "QT_QPA_PLATFORM": None,
                      "QT_LOGGING_RULES": "*.debug=false",
                      "GEOSEG_ENGINE_PYTHON": str(VENV / "bin" / "python")})
-        write_profile(qgis.profiles, _SETTINGS)
+        write_profile(qgis.profiles, _SETTINGS if plugin else {**_SETTINGS, **_WITHOUT_PLUGIN})
         start = Path(folder) / "start.py"
         start.write_text(f"import sys\nsys.path.insert(0, {str(ROOT / 'scripts')!r})\n"
                          "import qgis_stage\nqgis_stage.begin()\n")

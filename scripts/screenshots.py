@@ -5,9 +5,9 @@
     python3 scripts/screenshots.py --as /home/ada/geoseg
 
 Every step runs with the real engine through its dialog. `--as` names a path by which the pictures
-show the checkout: a link that is there for as long as this takes. Parts: start, maparea, labels,
-maps, designer, cancel, report; maps goes on from maparea. Needs qgis and xvfb; the report also
-needs chromium, and is left out without.
+show the checkout: a link that is there for as long as this takes. Parts: install, start, maparea,
+labels, maps, designer, cancel, report; maps goes on from maparea. Needs qgis and xvfb; the report
+also needs chromium, and is left out without.
 """
 
 from __future__ import annotations
@@ -24,12 +24,13 @@ from pathlib import Path
 
 from demo import FOLDER, RECIPE
 from environment import ROOT, run_inside
+from package_plugin import build
 from qgis_desktop import run_in_desktop
 
-STAGE = ROOT / "scripts" / "screenshots_stage.py"
+INSTALL, STAGE = (ROOT / "scripts" / f"screenshots_{name}.py" for name in ("install", "stage"))
 IMAGES = ROOT / "docs" / "qgis" / "images"
 """Where the pictures go."""
-PARTS = ("start", "maparea", "labels", "maps", "designer", "cancel", "report")
+PARTS = ("install", "start", "maparea", "labels", "maps", "designer", "cancel", "report")
 SCREEN = "1280x900"
 WIDEST = 1200
 COLOURS = 192
@@ -53,12 +54,7 @@ def main() -> int:
         folder.mkdir(parents=True, exist_ok=True)
     (out / "failure.png").unlink(missing_ok=True)
     with _seen_as(asked.link) as root:
-        places = {name: str(root / path.relative_to(ROOT)) for name, path in {
-            "scene": FOLDER / "scene", "map": FOLDER / "map", "work": work,
-            "recipe": RECIPE}.items()}
-        order = {**places, "parts": [part for part in parts if part != "report"]}
-        code = run_in_desktop(STAGE, [json.dumps(order)], out=out, size=SCREEN, seconds=7200
-                              ) if order["parts"] else 0
+        code = _in_desktop(parts, root, out, work)
     if code:
         print(f"It failed; see {out / 'failure.png'}")
         return code
@@ -70,6 +66,22 @@ def main() -> int:
     total = sum(path.stat().st_size for path in IMAGES.glob("*.png"))
     print(f"{IMAGES}: {total / 1e6:.2f} MB")
     return 0
+
+
+def _in_desktop(parts: list[str], root: Path, out: Path, work: Path) -> int:
+    """Take the pictures of all parts but the report; return the exit code."""
+    if "install" in parts:
+        zip_path = root / build(ROOT, ROOT / "dist").relative_to(ROOT)
+        code = run_in_desktop(INSTALL, [str(zip_path)], out=out, size=SCREEN, plugin=False)
+        if code:
+            return code
+    rest = [part for part in parts if part not in ("install", "report")]
+    if not rest:
+        return 0
+    places = {name: str(root / path.relative_to(ROOT)) for name, path in {
+        "scene": FOLDER / "scene", "map": FOLDER / "map", "work": work, "recipe": RECIPE}.items()}
+    order = json.dumps({**places, "parts": rest})
+    return run_in_desktop(STAGE, [order], out=out, size=SCREEN, seconds=7200)
 
 
 def _make_scene() -> None:

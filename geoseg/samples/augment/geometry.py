@@ -48,8 +48,12 @@ class Warp:
 
     def reach(self) -> float:
         """Return the side of the image that holds every place, in sides of the crop."""
-        farthest = max(float(max(place.max(), -place.min())) for place in self.places())
-        return (2 * farthest + 1) / len(self.weights)
+        size, grid = len(self.weights), CELLS + 1
+        farthest = float(np.abs(self.nodes[:, :grid, :grid]).max())
+        # Waves are longer than a few pixels, so that looking at every fourth finds their height.
+        waves, heights = self.weights[::4, grid:], self.nodes[:, grid:, grid:].astype(np.float32)
+        highest = max(float(np.abs(waves @ plane @ waves.T).max()) for plane in heights)
+        return 2 * (farthest + highest) / size
 
 
 def draw_warp(recipe: AugmentRecipe, size: int, rng: np.random.Generator) -> Warp | None:

@@ -39,23 +39,29 @@ class Radiometry:
         to the fourth root of it, by `log` to ln(1 + amplitude), by `sigma0` to dB. Without a
         transform they are dB already.
         """
-        values = image * self.gain + self.offset
+        values = image * self.gain
+        values += self.offset
         if self.transform == "sqrt":
             return np.asarray(np.square(np.square(values)))
         if self.transform == "log":
             return np.asarray(np.square(np.expm1(np.minimum(values, 40))))
-        return np.asarray(np.exp(np.clip(values, -_LOUDEST, _LOUDEST) * _DECIBEL))
+        np.clip(values, -_LOUDEST, _LOUDEST, out=values)
+        values *= _DECIBEL
+        return np.asarray(np.exp(values, out=values))
 
     def scaled(self, power: np.ndarray) -> np.ndarray:
         """Return the scaled values of a power: the inverse of `power`."""
-        power = np.maximum(power, np.float32(1e-30))
+        values = np.maximum(power, np.float32(1e-30))
         if self.transform == "sqrt":
-            values = np.sqrt(np.sqrt(power))
+            values = np.sqrt(np.sqrt(values))
         elif self.transform == "log":
-            values = np.log1p(np.sqrt(power))
+            values = np.log1p(np.sqrt(values))
         else:
-            values = np.log(power) / _DECIBEL
-        return np.asarray((values - self.offset) / self.gain)
+            np.log(values, out=values)
+            values /= _DECIBEL
+        values -= self.offset
+        values /= self.gain
+        return np.asarray(values)
 
 
 def relight(image: np.ndarray, radiometry: Radiometry, recipe: AugmentRecipe,

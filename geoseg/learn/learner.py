@@ -11,10 +11,10 @@ from lightning_fabric import Fabric
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
-from geoseg.errors import TrainingError
+from geoseg.learn.answers import supervised_loss
 from geoseg.learn.card import ModelCard
 from geoseg.learn.losses import Loss
-from geoseg.learn.networks import build_network
+from geoseg.learn.networks import build_network, check_batch, is_pretrained
 from geoseg.learn.optimizers import make_optimizer
 from geoseg.learn.preflight import balanced_weights
 from geoseg.recipe import Recipe
@@ -26,20 +26,35 @@ _MOST_SKIPPED = 20
 class Learner:
     """Network, moving average, loss and optimiser of one run.
 
+    Attributes:
+        card: Card of the model.
+        bare: The network itself.
+        network: The network as Fabric wraps it.
+        average: Moving average of its weights.
+        optimizer: The optimiser as Fabric wraps it.
+        rates: Peak of the learning rate of each of the optimiser's groups.
+
     Args:
         fabric: Devices and precision.
         recipe: Names network, loss and optimiser.
         plan: Its class shares weigh the classes.
         card: Card of the model to train.
+        fresh: Whether it starts from new weights, pretrained if the recipe says so, rather than
+            from a state that is loaded into it.
+
+    Raises:
+        RecipeError: The network cannot be trained on batches of this size.
     """
 
-    def __init__(self, fabric: Fabric, recipe: Recipe, plan: ChipPlan, card: ModelCard) -> None:
+    def __init__(self, fabric: Fabric, recipe: Recipe, plan: ChipPlan, card: ModelCard, *,
+                 fresh: bool = True) -> None:
         settings = recipe.train
         self.card, self._fabric, self._settings = card, fabric, settings
-        self.bare = build_network(card.network, pretrained=settings.pretrained)
+        self.bare = build_network(card.network, pretrained=settings.pretrained and fresh)
+        check_batch(self.bare, card.network, settings.batch, settings.crop or plan.size)
         self.bare.to(memory_format=torch.channels_last)
-        optimizer = make_optimizer(self.bare, settings, pretrained=settings.pretrained)
-        self._peaks = [group["lr"] for group in optimizer.param_groups]
+        optimizer = make_optimizer(self.bare, settings, pretrained=is_pretrained(self.bare))
+        self.rates: list[float] = [group["lr"] for group in optimizer.param_groups]
         self.network, self.optimizer = fabric.setup(self.bare, optimizer)
         self.average = AveragedModel(self.bare, avg_fn=_average(settings.ema), use_buffers=True)
         weights = (torch.tensor(balanced_weights(plan.shares("train")), dtype=torch.float32)
@@ -62,37 +77,45 @@ class Learner:
             The loss before the step, mean over all devices.
 
         Raises:
-            TrainingError: Loss or gradient is not finite; the weights are then as they were.
+            FloatingPointError: Loss or gradient is not finite; the weights are as they were.
         """
         torch.manual_seed(_mix(self._settings.seed, step, self._fabric.global_rank))
-        for group, peak in zip(self.optimizer.param_groups, self._peaks, strict=True):
+        for group, peak in zip(self.optimizer.param_groups, self.rates, strict=True):
             group["lr"] = peak * factor
         batch = self._fabric.to_device(torch.from_numpy(images))
         batch = batch.contiguous(memory_format=torch.channels_last)
         self.network.train()
-        loss = self._loss(self.network(batch), self._fabric.to_device(torch.from_numpy(labels)))
+        loss = supervised_loss(self._loss, self.network(batch),
+                               self._fabric.to_device(torch.from_numpy(labels)),
+                               self._settings.presence)
         # All devices must agree on whether to go on, or some wait for ever for the rest.
         value = float(cast(Tensor, self._fabric.all_reduce(loss.detach())))
         if not np.isfinite(value):
-            raise not_finite(f"step {step}", f"has a loss of {value}")
+            raise FloatingPointError(f"has a loss of {value}")
         self.optimizer.zero_grad(set_to_none=True)
         self._fabric.backward(loss)
-        self._check_gradient(step, self._fabric.clip_gradients(
+        self._check_gradient(self._fabric.clip_gradients(
             self.network, self.optimizer, max_norm=self._settings.clip, error_if_nonfinite=False))
         self.optimizer.step()
         self.average.update_parameters(self.bare)
         return value
 
-    def _check_gradient(self, step: int, norm: Tensor | None) -> None:
+    def _check_gradient(self, norm: Tensor | None) -> None:
         """Refuse a gradient that is not finite.
 
-        With 16 bits the gradient is scaled up and may overflow; such a step is skipped and the
-        scale lowered, which is an error only when it goes on and on.
+        With 16 bits the gradient is scaled up and may overflow; the scaler then skips the step and
+        lowers the scale, which is an error only when it goes on and on.
         """
         is_finite = norm is None or bool(torch.isfinite(norm))
         self._skipped = 0 if is_finite else self._skipped + 1
-        if self._skipped > (_MOST_SKIPPED if self._settings.precision == "16" else 0):
-            raise not_finite(f"step {step}", "has a gradient that is not finite")
+        is_scaled = getattr(self._fabric.strategy.precision, "scaler", None) is not None
+        if self._skipped > (_MOST_SKIPPED if is_scaled else 0):
+            raise FloatingPointError("has a gradient that is not finite")
+
+    @property
+    def rate(self) -> float:
+        """The learning rate of the last step, that of a pretrained encoder aside."""
+        return float(max(group["lr"] for group in self.optimizer.param_groups))
 
     @property
     def is_finite(self) -> bool:
@@ -100,13 +123,6 @@ class Learner:
         return all(bool(torch.isfinite(tensor).all())
                    for module in (self.bare, self.average.module)
                    for tensor in module.state_dict().values())
-
-
-def not_finite(subject: str, found: str) -> TrainingError:
-    """Return the error of a training that left the finite numbers."""
-    return TrainingError(subject, found, "Lower learning_rate under [train], or check the image "
-                         "for extreme values; the best model of the validations before lies in "
-                         "the run folder")
 
 
 def _average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:

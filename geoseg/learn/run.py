@@ -13,12 +13,13 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 
+from geoseg.errors import TrainingError
 from geoseg.geo.output import write_text
 from geoseg.learn.card import ModelCard
 from geoseg.learn.curriculum import make_chances
 from geoseg.learn.dataset import Scenes, TrainingCrops
 from geoseg.learn.history import write_history
-from geoseg.learn.learner import Learner, not_finite
+from geoseg.learn.learner import Learner
 from geoseg.learn.model import Model, resolve_precision
 from geoseg.learn.prefetch import prefetch
 from geoseg.learn.preflight import make_card
@@ -85,11 +86,12 @@ class Run:
         fabric.launch()
         card = make_card(self.plan, self.recipe, self.precision, part(progress, 0.0, 0.02))
         torch.manual_seed(self.recipe.train.seed)
-        learner = Learner(fabric, self.recipe, self.plan, card)
-        course = Course()
+        learner = Learner(fabric, self.recipe, self.plan, card, fresh=not resume)
+        course = Course(rates=learner.rates)
         if resume:
             course = load_state(self.folder / STATE, self.fingerprint, learner.bare,
                                 learner.average.module, learner.optimizer.optimizer)
+            learner.rates = course.rates
         if fabric.is_global_zero:
             write_text(self.folder / "recipe.json", json.dumps(self.recipe.to_dict(), indent=1))
         learner.average.n_averaged.fill_(course.step)
@@ -115,7 +117,10 @@ class Run:
                            threads=1 if self.device == "cpu" else 4)
         for step, images, labels in batches:
             factor = rate_factor(settings, step, step / epoch, course.scores)
-            losses.append(learner.step(step, factor, images, labels))
+            try:
+                losses.append(learner.step(step, factor, images, labels))
+            except FloatingPointError as error:
+                raise self._diverged(course, f"step {step}", str(error)) from error
             course.step = step + 1
             if course.step % settings.validate_every == 0 or course.step == settings.steps:
                 self._validate(fabric, learner, scenes, course, float(np.mean(losses)))
@@ -138,10 +143,10 @@ class Run:
             scores = self._score(model, scenes)
         value, accuracy = fabric.broadcast(scores)
         if not np.isfinite(value):
-            raise not_finite(f"validation at step {course.step}",
-                             "finds answers that are not finite numbers")
+            raise self._diverged(course, f"validation at step {course.step}",
+                                 "finds answers that are not finite numbers")
         is_best = course.add({"step": course.step, "loss": loss, "val_mean_iou": value,
-                              "val_accuracy": accuracy})
+                              "val_accuracy": accuracy, "learning_rate": learner.rate})
         if not fabric.is_global_zero:
             return
         if is_best:
@@ -161,6 +166,13 @@ class Run:
         except FloatingPointError:
             return float("nan"), float("nan")
         return scores.mean_iou or 0.0, scores.accuracy or 0.0
+
+    def _diverged(self, course: Course, subject: str, found: str) -> TrainingError:
+        """Return the error of a training that left the finite numbers."""
+        kept = (f"; the best model until then, of step {course.best_step}, is "
+                f"{self.folder / _BEST}" if course.history else "")
+        return TrainingError(subject, found, "Lower learning_rate under [train], or check the "
+                             f"image for extreme values{kept}")
 
     def finish(self, path: Path, progress: Progress) -> Model:
         """Calibrate the best weights, score them and write the model file."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,9 @@ class Course:
     """Validations since then."""
     history: list[dict[str, float]] = field(default_factory=list)
     """One entry per validation."""
+    rates: list[float] = field(default_factory=list)
+    """Peak of the learning rate of each group of the optimiser; they depend on whether weights for
+    the encoder could be fetched when the run began."""
 
     @property
     def scores(self) -> list[float]:
@@ -66,8 +69,7 @@ def save_state(path: Path, fingerprint: str, course: Course, network: nn.Module,
         # What is no tensor, such as the kind of update that Muon chose, follows from the groups.
         tensors |= {f"optimizer.{index}.{name}": tensor for name, tensor in slots.items()
                     if isinstance(tensor, torch.Tensor)}
-    document = {"fingerprint": fingerprint, "step": course.step, "best": course.best,
-                "best_step": course.best_step, "stale": course.stale, "history": course.history}
+    document = {"fingerprint": fingerprint, **asdict(course)}
     write_container(path, "training state", document,
                     {name: _array(tensor) for name, tensor in tensors.items()})
 
@@ -97,8 +99,7 @@ def load_state(path: Path, fingerprint: str, network: nn.Module, average: nn.Mod
         slots.setdefault(int(index), {})[slot] = tensor
     optimizer.load_state_dict({"state": slots,
                                "param_groups": optimizer.state_dict()["param_groups"]})
-    return Course(document["step"], document["best"], document["best_step"], document["stale"],
-                  document["history"])
+    return Course(**{item.name: document[item.name] for item in fields(Course)})
 
 
 def _array(tensor: torch.Tensor) -> np.ndarray:

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,16 +15,18 @@ import pytest
 import rasterio
 import shapely
 import torch
+from lightning_fabric import Fabric
 
 from geoseg.errors import OutputError, PlanError, TrainingError
 from geoseg.learn.card import read_card
 from geoseg.learn.container import read_container
 from geoseg.learn.dataset import Scenes, TrainingCrops
+from geoseg.learn.learner import Learner
 from geoseg.learn.model import Model
 from geoseg.learn.preflight import make_card
 from geoseg.learn.train import train
 from geoseg.progress import silent
-from geoseg.recipe import AugmentRecipe
+from geoseg.recipe import AugmentRecipe, Recipe
 from tests.learn.scenes import make_plan, make_recipe
 
 
@@ -40,8 +43,13 @@ class Stop(Exception):
     """Stands for a power cut inside the progress callback."""
 
 
-def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(plan, tmp_path):
-    recipe = make_recipe(steps=7)
+TINY = {"network": "classic-unet", "width": 4, "depth": 3, "detail": 0}
+
+
+@pytest.mark.parametrize("settings", [
+    {}, {**TINY, "optimizer": "muon", "schedule": "plateau", "curriculum": 0.8}])
+def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(plan, tmp_path, settings):
+    recipe = make_recipe(steps=7, **settings)
     train(plan, recipe, out=tmp_path / "whole.safetensors", device="cpu")
 
     def interrupt(fraction, message):
@@ -168,25 +176,96 @@ def test_a_model_is_not_overwritten_unasked(plan, tmp_path):
 
 
 def test_a_plan_of_other_classes_is_refused(plan, tmp_path):
-    from geoseg.recipe import Recipe
-
     with pytest.raises(PlanError, match="holds the classes land, water, but recipe buildings has"):
         train(plan, Recipe.read("buildings"), out=tmp_path / "m.safetensors")
 
 
 def test_early_stopping_keeps_the_best(plan, tmp_path):
-    recipe = make_recipe(steps=500, validate_every=1, patience=2, learning_rate=1e-9)
+    """And the learning rate falls meanwhile, at each validation that is no better."""
+    recipe = make_recipe(steps=500, validate_every=1, patience=2, learning_rate=1e-9, **TINY,
+                         schedule="plateau", decay_every=1, decay_factor=0.1)
     model = train(plan, recipe, out=tmp_path / "m.safetensors", device="cpu")
     history = model.card.training["history"]
     assert len(history) < 20
     assert model.card.training["best_step"] == history[-3]["step"]
+    assert history[-1]["learning_rate"] == pytest.approx(0.1 * history[-2]["learning_rate"])
 
 
-def test_an_exploding_loss_is_explained(plan, tmp_path, monkeypatch):
+def test_an_epoch_has_as_many_crops_as_there_are_training_chips(plan, tmp_path):
+    """Two steps and a bit are an epoch; the rate falls after the second and the third."""
+    chips = len(plan.rows("train"))
+    batch = chips // 2 - 1
+    recipe = make_recipe(steps=8, batch=batch, validate_every=1, patience=8, **TINY,
+                         schedule="step", decay_start=2, decay_every=1, decay_factor=0.5)
+    history = train(plan, recipe, out=tmp_path / "m.safetensors",
+                    device="cpu").card.training["history"]
+    done = [batch * step / chips for step in range(8)]
+    assert [entry["learning_rate"] for entry in history] == [
+        1e-3 if epochs < 2 else 0.5e-3 if epochs < 3 else 0.25e-3 for epochs in done]
+    assert done[-1] > 3
+
+
+def diverge(plan, path, **settings):
+    """Train so that weight decay multiplies the weights by -3 at each step."""
+    recipe = make_recipe(**TINY, optimizer="sgd", schedule="constant", momentum=0.0, loss="ce",
+                         learning_rate=1.0, weight_decay=4.0, steps=80, **settings)
+    with pytest.raises(TrainingError) as caught:
+        train(plan, recipe, out=path, device="cpu")
+    return str(caught.value), recipe
+
+
+def test_a_run_that_diverges_keeps_its_best_model_and_its_last_state(plan, tmp_path):
+    message, recipe = diverge(plan, tmp_path / "m.safetensors", validate_every=4)
+    run = tmp_path / "m-run"
+    assert "not finite numbers. Lower learning_rate" in message
+    assert f"is {run / 'best.safetensors'}" in message
+    assert not (tmp_path / "m.safetensors").exists()
+    best = Model.load(run / "best.safetensors", device="cpu")
+    assert torch.isfinite(best.logits(torch.randn(1, 3, 32, 32))).all()
+    document, tensors = read_container(run / "state.safetensors", "training state")
+    assert document["step"] == document["history"][-1]["step"] > 4
+    assert all(np.isfinite(tensor).all() for tensor in tensors.values())
+    with pytest.raises(TrainingError, match="not finite numbers"):
+        train(plan, recipe, out=tmp_path / "m.safetensors", device="cpu", resume=True)
+
+
+def test_numbers_that_overflow_before_any_validation_leaves_nothing(plan, tmp_path):
+    message, _ = diverge(plan, tmp_path / "m.safetensors", validate_every=80)
+    assert re.match(r"step \d+: has a (gradient that is not finite|loss of (inf|nan))\. .* "
+                    r"extreme values\.$", message)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_an_absurd_rate_is_noticed_at_once(plan, tmp_path, optimizer):
+    recipe = make_recipe(**TINY, optimizer=optimizer, learning_rate=1e30, validate_every=1)
+    with pytest.raises(TrainingError, match="validation at step 1: finds"):
+        train(plan, recipe, out=tmp_path / "m.safetensors", device="cpu")
+
+
+def test_a_gradient_that_is_not_finite_leaves_the_weights_alone(plan, monkeypatch):
+    """The square root has a finite value at 0, and no finite slope."""
+    recipe = make_recipe(**TINY)
+    learner = Learner(Fabric(accelerator="cpu"), recipe, plan, make_card(plan, recipe, "32",
+                                                                         silent))
+    images = np.random.default_rng(0).normal(size=(2, 3, 32, 32)).astype(np.float32)
+    labels = np.zeros((2, 1, 32, 32), np.uint8)
+    assert np.isfinite(learner.step(0, 1.0, images, labels))
+    before = [parameter.detach().clone() for parameter in learner.bare.parameters()]
     monkeypatch.setattr("geoseg.learn.losses.Loss.forward",
-                        lambda self, logits, labels: logits.sum() * float("nan"))
-    with pytest.raises(TrainingError, match="has a loss of nan"):
-        train(plan, make_recipe(), out=tmp_path / "m.safetensors", device="cpu")
+                        lambda self, logits, labels: 1 + (0 * logits).sum().sqrt())
+    with pytest.raises(FloatingPointError, match="a gradient that is not finite"):
+        learner.step(1, 1.0, images, labels)
+    for old, new in zip(before, learner.bare.parameters(), strict=True):
+        assert torch.equal(old, new)
+
+
+def test_what_comes_after_training_does_not_hinder_resuming(plan, tmp_path):
+    recipe = make_recipe(steps=2, **TINY)
+    train(plan, recipe, out=tmp_path / "m.safetensors", device="cpu")
+    later = Recipe.model_validate({**recipe.to_dict(), "predict": {"tta": "d4"},
+                                   "refine": {"crf": True}, "map": {"min_area": 7}})
+    train(plan, later, out=tmp_path / "m.safetensors", device="cpu", resume=True, overwrite=True)
 
 
 def test_missing_pretrained_weights_are_said_and_training_goes_on(plan, tmp_path, caplog,
@@ -225,7 +304,8 @@ def test_overlapping_classes_train_on_one_band_each(tmp_path):
     from tests.learn.scenes import make_scene
 
     image, exclusive = make_scene(tmp_path)
-    recipe = make_recipe("overlapping", steps=30, validate_every=30, learning_rate=5e-3)
+    recipe = make_recipe("overlapping", steps=30, validate_every=30, learning_rate=5e-3,
+                         presence=0.2)
     with open_raster(exclusive) as dataset:
         water, grid = dataset.read(1), Grid.of(dataset)
     with raster_writer(tmp_path / "bands.tif", grid, count=2, dtype="uint8", nodata=255,

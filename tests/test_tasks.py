@@ -169,13 +169,19 @@ def test_information_on_a_file(world):
 
 
 def test_the_whole_chain(world, tmp_path):
-    recipe = {"base": world / "made.toml", "settings": {"train.steps": 3}}
-    answer = do("run", recipe=recipe, image=world / "image.tif", labels=[world / "labels.tif"],
-                device="cpu", out=tmp_path / "map")
+    settings = {"train.steps": 3, "refine.crf": True, "refine.appearance_range": 1.5}
+    answer = do("run", recipe={"base": world / "made.toml", "settings": settings},
+                image=world / "image.tif", labels=[world / "labels.tif"], device="cpu",
+                out=tmp_path / "map")
     made = answer["files"]
-    assert {"out", "labels", "chips", "model", "probabilities", "classes", "polygons", "report",
-            "overview"} <= set(made)
+    assert {"out", "labels", "chips", "model", "probabilities", "refined", "classes", "polygons",
+            "report", "overview"} <= set(made)
     assert all(Path(path).exists() for path in made.values())
+    again = do("refine", proba=made["probabilities"], image=world / "image.tif", device="cpu",
+               appearance_range=1.5, out=tmp_path / "refined.tif")
+    do("classify", proba=again["files"]["out"], out=tmp_path / "classes.tif")
+    with rasterio.open(made["classes"]) as mapped, rasterio.open(tmp_path / "classes.tif") as other:
+        np.testing.assert_array_equal(mapped.read(), other.read())
     scores = json.loads((tmp_path / "map" / "report.json").read_text())
     assert answer["numbers"]["mean_iou"] == scores["mean_iou"]
     assert answer["numbers"]["features"] == len(read_layer(Path(made["polygons"])))

@@ -34,7 +34,9 @@ def steps(town, process, tmp_path_factory):
     chips = step("planchips", "chips.gpkg", IMAGE=town.image, LABELS=labels, **RECIPE)
     model = step("trainmodel", "model.safetensors", CHIPS=chips, **RECIPE)
     proba = step("predict", "proba.tif", MODEL=model, IMAGE=town.image,
+                 FURTHER_MODELS=model, WEIGHTS="1, 2", TTA="flips", BLEND="crop", SMOOTH=0.5,
                  UNCERTAINTY=folder / "entropy.tif")
+    step("refine", "refined.tif", PROBABILITIES=proba, IMAGE=town.image, APPEARANCE_RANGE=2)
     classes = step("classify", "classes.tif", PROBABILITIES=proba, MIN_AREA=4)
     step("polygonize", "polygons.gpkg", CLASSES=classes, PROBABILITIES=proba)
     step("evaluate", "report.html", MODEL=model, CHIPS=chips)
@@ -92,7 +94,7 @@ def test_numbers_are_given_to_models_and_scripts(steps):
 def test_every_product_opens_on_the_images_grid(steps, town):
     image = raster(town.image)
     for path in (steps["predict"]["OUTPUT"], steps["predict"]["UNCERTAINTY"],
-                 steps["classify"]["OUTPUT"]):
+                 steps["refine"]["OUTPUT"], steps["classify"]["OUTPUT"]):
         layer = raster(path)
         assert layer.extent() == image.extent()
         assert layer.crs() == image.crs()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import statistics
 
 import numpy as np
@@ -124,7 +125,17 @@ def test_what_is_added_later_keeps_what_is_there(plan, found):
     assert [row.mean for row in again.rows] == [row.mean for row in found.rows]
 
 
-def test_side_by_side_gives_the_same_numbers(plan, found, tmp_path):
+def test_side_by_side_gives_the_same_numbers_and_stops_as_a_whole(plan, found, tmp_path):
+    def interrupt(fraction, message):
+        if "step 1/3" in message:
+            raise Stop
+
+    with pytest.raises(Stop):
+        compare(plan, RECIPE, out=tmp_path, vary=VARY, seeds=1, jobs=2, device="cpu",
+                progress=interrupt)
+    if os.name == "posix":
+        with pytest.raises(ChildProcessError):  # there is none left to wait for
+            os.waitpid(-1, os.WNOHANG)
     both = compare(plan, RECIPE, out=tmp_path, vary=VARY, seeds=1, jobs=2, device="cpu")
     alone = {row.name: row.seeds[0].outcome for row in found.rows}
     for row in both.rows:

@@ -18,6 +18,7 @@ from geoseg.learn.card import read_card
 from geoseg.learn.dataset import Scenes
 from geoseg.learn.metrics import Tally
 from geoseg.learn.model import Model
+from geoseg.learn.run import STATE
 from geoseg.learn.scores import Scores
 from geoseg.learn.thresholds import Reliability
 from geoseg.learn.train import train
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 MODEL = "model.safetensors"
 """Name of a run's model in its folder."""
-_TRAINING, _STATE, _COST = "training", "state.safetensors", "cost.json"
+_TRAINING, _COST = "training", "cost.json"
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,7 +151,7 @@ def score_chips(model: Model, plan: ChipPlan, split: str, progress: Progress) ->
 
 
 def _train(plan: ChipPlan, recipe: Recipe, folder: Path, device: str, progress: Progress) -> None:
-    resume = (folder / _TRAINING / _STATE).exists()
+    resume = (folder / _TRAINING / STATE).exists()
     for stale in (folder / _COST, *folder.glob("scores-*.json")):
         stale.unlink(missing_ok=True)
     cpu, clock = time.process_time(), time.perf_counter()

@@ -61,11 +61,12 @@ class TrainRecipe(Section):
     encoder: str = "resnet18"
     """Encoder by its smp or timm (`tu-...`) name."""
     depth: Annotated[int, Field(ge=3, le=5)] = 5
-    """Stages of the encoder, or levels of a classic-unet and its relatives. Fewer make a smaller
-    network that sees less far and learns less by heart: better with few scenes, or where the
-    surroundings of a pixel say little."""
+    """Stages of the encoder, or levels of a classic-unet and its relatives; not for pspnet, dpt and
+    fcn. Fewer make a smaller network that sees less far and learns less by heart: better with few
+    scenes, or where the surroundings of a pixel say little."""
     width: Annotated[int, Field(ge=4, le=128)] = 32
-    """Channels of the first level of a classic-unet and its relatives; 64 in the original."""
+    """Channels of the first level of a classic-unet and its relatives, and a 64th of those of the
+    last layers of an fcn; 64 in the originals."""
     pretrained: bool = True
     """Start the encoder from ImageNet weights where they can be fetched."""
     deep_supervision: bool = False
@@ -98,11 +99,12 @@ class TrainRecipe(Section):
     """Side in pixels of the crops given to the network; the chip size if not given. Larger crops
     show more surroundings where training chips lie side by side."""
     optimizer: Optimizer = "adamw"
-    """adamw, adam, radam, adadelta, rmsprop, sgd or muon."""
+    """adamw, adam, radam, adadelta, rmsprop, sgd or muon; see docs/methods/training.md."""
     learning_rate: Positive = 1e-3
-    """Peak of the schedule."""
+    """Peak of the schedule. What suits depends on the optimiser: about 0.05 for sgd, 1 for
+    adadelta, 0.0003 for rmsprop."""
     encoder_factor: Positive = 0.1
-    """Factor on the learning rate of a pretrained encoder."""
+    """Factor on the learning rate of an encoder that starts from pretrained weights."""
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     """Of sgd, rmsprop and muon."""
     weight_decay: Annotated[float, Field(ge=0)] = 1e-2
@@ -113,16 +115,16 @@ class TrainRecipe(Section):
     warm_up: Annotated[float, Field(ge=0, lt=1)] = 0.15
     """Share of the steps over which `one-cycle` rises."""
     decay_start: Annotated[float, Field(ge=0)] = 0.0
-    """Epoch at which `step` begins to decay. An epoch has as many crops as there are training
+    """Epochs before `step` begins to decay. An epoch has as many crops as there are training
     chips."""
     decay_every: Positive = 1.0
-    """Epochs between the decays of `step`; validations without improvement before one of
-    `plateau`."""
+    """Epochs between the decays of `step`, which come after every so many; validations without
+    improvement before one of `plateau`."""
     decay_factor: Annotated[float, Field(gt=0, le=1)] = 0.5
     """Factor on the learning rate at each decay of `step` and `plateau`."""
     curriculum: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of the steps over which harder chips, those with the most mixed classes, join the
-    easier ones; 0: all chips from the start."""
+    easiest quarter; 0: all chips from the start."""
     clip: Positive = 1.0
     """Largest gradient norm."""
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.99

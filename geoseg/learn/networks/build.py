@@ -23,6 +23,8 @@ from geoseg.learn.networks.wrappers import Damped, Detailed, Reduced, TwoAnswers
 from geoseg.recipe.names import NETWORKS
 
 _log = logging.getLogger("geoseg")
+_DEPTH = 5
+_OF_FIXED_DEPTH = ("pspnet", "dpt", "fcn-")
 _OURS: dict[str, Callable[[NetworkCard], nn.Module]] = {
     "classic-unet": classic_unet, "resnet-unet": resnet_unet, "inception-unet": inception_unet,
     "nested-unet": NestedUnet, "fcn-32s": partial(Fcn, stride=32),
@@ -68,6 +70,9 @@ def _check(card: NetworkCard) -> None:
     if card.deep_supervision and card.architecture != "nested-unet":
         raise RecipeError("train.deep_supervision", f"is not for {card.architecture}",
                           'Leave it out, or set network = "nested-unet"')
+    if card.depth != _DEPTH and card.architecture.startswith(_OF_FIXED_DEPTH):
+        raise RecipeError("train.depth", f"cannot be chosen for {card.architecture}",
+                          "Leave it out")
 
 
 def _build_core(card: NetworkCard, pretrained: bool) -> nn.Module:
@@ -87,12 +92,14 @@ def _build_core(card: NetworkCard, pretrained: bool) -> nn.Module:
     if not pretrained:
         return network
     try:
-        network = create(card, weights=True)
+        started = create(card, weights=True)
     except (OSError, KeyError, ValueError, RuntimeError) as error:
         _warn(card.encoder, error)
-    else:
-        network.is_pretrained = True  # type: ignore[assignment]
-    return network
+        return network
+    for weight, tried in zip(started.parameters(), network.parameters(), strict=True):
+        weight.requires_grad_(tried.requires_grad)
+    started.is_pretrained = True  # type: ignore[assignment]
+    return started
 
 
 def _warn(encoder: str, error: Exception) -> None:

@@ -1,4 +1,4 @@
-"""U-Nets of paper 002: one way up and down the levels, and what a level is made of."""
+"""The plain U-Net: the way down and up the levels that others share with it."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def classic_unet(card: NetworkCard) -> LevelUnet:
     """Return the classic U-Net: two 3 x 3 convolutions on each level, max pooling between.
 
     With width 64, depth 5, 3 bands and 4 classes it has the 31,045,636 parameters of table A.1 of
-    paper 002, whose last two transposed convolutions say stride 1 and must have 2.
+    Salminen & Richter, where two transposed convolutions say stride 1 and must have 2.
     """
     channels = widths(card)
     levels = (double(before, after) for before, after in pairwise([card.bands, *channels]))

@@ -18,7 +18,6 @@ from geoseg.learn.card import NetworkCard
 _DEEPEST = 5
 _DECODER = (256, 128, 64, 32, 16)
 _WITH_DECODER_CHANNELS = ("unet", "unetplusplus", "manet")
-_OF_FIXED_DEPTH = ("pspnet", "dpt")
 _TIMM = "tu-"
 _LEAST_FOR_PAN = 128
 _TRIED = (64, 96)
@@ -49,9 +48,6 @@ def library_network(card: NetworkCard) -> nn.Module:
             images of any size.
     """
     _check_encoder(card)
-    if card.architecture in _OF_FIXED_DEPTH and card.depth != _DEEPEST:
-        raise RecipeError("train.depth", f"cannot be chosen for {card.architecture}",
-                          "Leave it out")
     subject = f"{card.architecture} with encoder {card.encoder}"
     try:
         network = create(card, weights=False)
@@ -101,15 +97,23 @@ def _options(card: NetworkCard) -> dict[str, Any]:
 
 
 def _try(network: nn.Module, card: NetworkCard) -> None:
-    """Check that a small image is answered at its own size."""
+    """Check that a small image is answered at its size, and freeze weights that have no part in it.
+
+    Encoders cut short and heads of classifiers leave some; where a step is shared by several
+    devices, PyTorch refuses a weight that waits for a gradient in vain.
+    """
     network.eval()
-    with torch.inference_mode():
+    weights = list(network.parameters())
+    with torch.enable_grad():
         answer = network(torch.zeros(1, card.bands, *_TRIED))
+        parts = answer if isinstance(answer, tuple) else (answer,)
+        gradients = torch.autograd.grad([part.sum() for part in parts], weights, allow_unused=True)
     network.train()
-    logits = answer[0] if isinstance(answer, tuple) else answer
-    if logits.shape != (1, card.classes, *_TRIED):
+    if parts[0].shape != (1, card.classes, *_TRIED):
         raise ValueError(f"{_TRIED[0]} x {_TRIED[1]} pixels are answered with "
-                         f"{logits.shape[2]} x {logits.shape[3]}")
+                         f"{parts[0].shape[2]} x {parts[0].shape[3]}")
+    for weight, gradient in zip(weights, gradients, strict=True):
+        weight.requires_grad_(gradient is not None)
 
 
 def _check_encoder(card: NetworkCard) -> None:

@@ -33,7 +33,7 @@ from geoseg.samples.augment import (
 if TYPE_CHECKING:
     import geopandas as gpd
 
-_TRIES = 8
+_TRIES = 16
 
 
 class Scenes:
@@ -160,7 +160,7 @@ class TrainingCrops:
 
     def draw_window(self, chip: int, rng: np.random.Generator, reach: float = 1.0
                     ) -> tuple[Window, float]:
-        """Draw a square window near a chip, inside the scene's training area.
+        """Draw a square window around a point of a chip, inside the scene's training area.
 
         Args:
             chip: Number of the chip.
@@ -175,11 +175,14 @@ class TrainingCrops:
         column, row, width, height = self._boxes[chip]
         area = self._areas[self._places[chip, 0]]
         low, high = np.log(self._augment.scale)
-        for _ in range(_TRIES):
+        for attempt in range(_TRIES):
+            # In the middle at first, so that the chip fills the window; then anywhere, since a
+            # chip at the edge of the training area has no room all around.
+            before = rng.uniform(0, 1, 2) if 2 * attempt >= _TRIES else (0.5, 0.5)
             ground = max(1, round(self._size * float(np.exp(rng.uniform(low, high)))))
             side = math.ceil(ground * reach)
-            left = round(column + rng.uniform(0, 1) * width - side / 2)
-            top = round(row + rng.uniform(0, 1) * height - side / 2)
+            left = round(column + rng.uniform(0, 1) * width - before[0] * side)
+            top = round(row + rng.uniform(0, 1) * height - before[1] * side)
             if area.covers(shapely.box(left, top, left + side, top + side)):
                 return Window(left, top, side, side), ground / self._size
         side = min(width, height, math.ceil(self._size * reach))

@@ -110,6 +110,17 @@ def test_everything_is_a_function_of_seed_and_step(world):
         assert not np.array_equal(backwards[0][0], backwards[1][0])
 
 
+def test_a_chip_at_the_edge_is_shown_at_the_scale_asked_for_too(world):
+    """Around the corner chip there is room for a window of twice its size on one side only."""
+    with Scenes() as scenes:
+        made = crops(world, scenes, scale=(2, 2))
+        factors = [made.draw_window(0, np.random.default_rng(seed))[1] for seed in range(200)]
+        assert set(factors) == {1.0, 2.0}
+        assert np.mean(np.array(factors) == 2) > 0.25
+        inner = [made.draw_window(5, np.random.default_rng(seed))[1] for seed in range(50)]
+        assert set(inner) == {2.0}
+
+
 def test_a_lonely_chip_is_turned_in_place_and_its_corners_ignored(world):
     """No larger window fits, and the scale is the one asked for."""
     with Scenes() as scenes:

@@ -24,18 +24,20 @@ class AugmentRecipe(Section):
     shear: Annotated[float, Field(ge=0, le=30)] = 0.0
     """Largest shear in degrees either way, along both axes."""
     elastic: Annotated[float, Field(ge=0, le=32)] = 0.0
-    """Standard deviation in pixels of smooth random displacements; 0 for none."""
+    """Standard deviation in pixels of smooth random displacements; 0 for none. More than a third of
+    `elastic_scale` folds the image."""
     elastic_scale: Annotated[float, Field(ge=2, le=256)] = 24.0
     """Distance in pixels over which the displacements of `elastic` vary."""
     grid_distortion: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
-    """Largest displacement of the nodes of a grid of five by five cells, in cells; 0 for none."""
+    """Largest displacement of the nodes of a grid of five by five cells, in cells; those on the
+    border of the crop stay. 0 for none."""
     brightness: Annotated[float, Field(ge=0)] = 0.2
     """Standard deviation of a shift of all bands together, in standard deviations of the band."""
     contrast: Annotated[float, Field(ge=0, lt=1)] = 0.2
     """Largest relative change of contrast, of all bands together."""
     gamma: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Largest relative change of the exponent of a gamma curve over the range of the training
-    values of each band."""
+    """Largest relative change, up or down, of the exponent of a gamma curve over the range of the
+    training values of each band."""
     band_shift: Annotated[float, Field(ge=0)] = 0.05
     """Standard deviation of a shift of each band on its own, in standard deviations."""
     band_mix: Annotated[float, Field(ge=0)] = 0.0

@@ -57,9 +57,9 @@ if TYPE_CHECKING:
     from geoseg.maps.overview import overview as overview
     from geoseg.maps.polygons import polygonize as polygonize
     from geoseg.maps.predict import predict as predict
+    from geoseg.maps.refine import refine as refine
     from geoseg.maps.rle import decode_rle as decode_rle
     from geoseg.maps.rle import encode_rle as encode_rle
-    from geoseg.maps.refine import refine as refine
     from geoseg.recipe import Recipe as Recipe
     from geoseg.samples.chips import plan_chips as plan_chips
     from geoseg.samples.export import export_chips as export_chips

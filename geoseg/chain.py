@@ -104,7 +104,8 @@ class _Chain:
                         simplify=settings.simplify)
         coastline = self._coastline(proba)
         step("report", "report.html", 0.99, "evaluate", model, chips,
-             split="test" if recipe.chips.split[2] else "val", device=self.device)
+             split="test" if recipe.chips.split[2] else "val", objects=recipe.map.objects,
+             device=self.device)
         step("overview", "overview.png", 1.0, "overview", self.image, labels=labels,
              classes=classes, polygons=polygons, coastline=coastline)
         self.progress(1.0, "finished")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from geoseg.errors import GeosegError
 from geoseg.geo.grid import Grid
 from geoseg.geo.legend import Legend
 from geoseg.geo.raster import open_raster
+
+if TYPE_CHECKING:
+    from geoseg.learn.card import BandCard
 
 
 def info(file: str | Path) -> dict[str, Any]:
@@ -49,10 +52,10 @@ def _model(path: Path) -> dict[str, Any]:
         "kind": "model", "file": str(path), "recipe": card.name, "trained": card.created,
         "geoseg": card.geoseg, "task": card.task,
         "classes": [item.name for item in card.classes],
-        "bands": [f"{band.index} {band.name} ({band.dtype}, {band.low:.4g} to {band.high:.4g})"
-                  for band in card.bands],
+        "bands": [_band(band) for band in card.bands],
         "pixel size": f"{card.resolution:.3g} m" if card.georeferenced else "any (pixel space)",
-        "network": f"{card.network.architecture}, {card.network.encoder}",
+        "network": card.network.architecture + (f", {card.network.encoder}"
+                                                if card.network.has_encoder else ""),
         "temperature": round(card.temperature, 3),
         "thresholds": [f"{name} {value:.2f}" for name, value in card.thresholds.items()],
         "validation": f"mean IoU {decimals(scores.get('mean_iou'))}, accuracy "
@@ -60,6 +63,11 @@ def _model(path: Path) -> dict[str, Any]:
         "licence": card.licence or "not stated",
         "card": card.model_dump(mode="json"),
     }
+
+
+def _band(band: BandCard) -> str:
+    unit = {"none": "", "sqrt": " after sqrt", "log": " after log", "sigma0": " dB"}[band.transform]
+    return f"{band.index} {band.name} ({band.dtype}, {band.low:.4g} to {band.high:.4g}{unit})"
 
 
 def _plan(path: Path) -> dict[str, Any]:

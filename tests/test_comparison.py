@@ -97,19 +97,25 @@ class Stop(Exception):
     """Stands for a power cut."""
 
 
-@pytest.mark.parametrize("words", ["seed 0: best validation", "seed 1: step 2/3"])
-def test_a_comparison_that_was_stopped_ends_with_the_same_table(plan, found, tmp_path, words):
-    def interrupt(fraction, message):
+def stop_at(words):
+    def progress(fraction, message):
         if words in message:
             raise Stop
+    return progress
 
-    with pytest.raises(Stop):
-        compare(plan, RECIPE, out=tmp_path, vary=VARY, seeds=2, device="cpu", progress=interrupt)
-    assert not (tmp_path / "results.csv").exists()
-    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("model.safetensors")}
+
+def test_a_comparison_that_was_stopped_twice_ends_with_the_same_table(plan, found, tmp_path):
+    """Once after the first run, once within a later one."""
+    kept = {}
+    for words in ("seed 0: best validation", "seed 1: step 2/3"):
+        with pytest.raises(Stop):
+            compare(plan, RECIPE, out=tmp_path, vary=VARY, seeds=2, device="cpu",
+                    progress=stop_at(words))
+        assert not (tmp_path / "results.csv").exists()
+        kept |= {path: path.stat().st_mtime_ns for path in tmp_path.rglob("seed-*/model.*")}
     compare(plan, RECIPE, out=tmp_path, vary=VARY, seeds=2, device="cpu")
     assert table(tmp_path) == table(found.report.parent)
-    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept
 
 
 def test_what_is_added_later_keeps_what_is_there(plan, found):
@@ -126,13 +132,9 @@ def test_what_is_added_later_keeps_what_is_there(plan, found):
 
 
 def test_side_by_side_gives_the_same_numbers_and_stops_as_a_whole(plan, found, tmp_path):
-    def interrupt(fraction, message):
-        if "step 1/3" in message:
-            raise Stop
-
     with pytest.raises(Stop):
-        compare(plan, RECIPE, out=tmp_path, vary=VARY, seeds=1, jobs=2, device="cpu",
-                progress=interrupt)
+        compare(plan, RECIPE, out=tmp_path, vary={"train.loss": ["ce"]}, seeds=1, jobs=2,
+                device="cpu", progress=stop_at("step 1/3"))
     if os.name == "posix":
         with pytest.raises(ChildProcessError):  # there is none left to wait for
             os.waitpid(-1, os.WNOHANG)

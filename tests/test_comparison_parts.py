@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,10 +15,10 @@ from geoseg.comparison.charts import pooled
 from geoseg.comparison.check import plan_hash
 from geoseg.comparison.differences import disputed_class, most_disputed
 from geoseg.comparison.runs import Outcome, Run
-from geoseg.comparison.search import open_search
+from geoseg.comparison.search import check_search, open_search
 from geoseg.comparison.space import Setting, Space, read_settings
 from geoseg.comparison.table import Comparison, rank, within_spread
-from geoseg.errors import RecipeError
+from geoseg.errors import GeosegError, RecipeError
 from geoseg.geo.legend import Legend, LegendClass
 from geoseg.learn.metrics import Tally
 from geoseg.samples.plan import ChipPlan
@@ -106,6 +107,12 @@ def test_a_search_that_is_opened_again_goes_on_alike(tmp_path, sampler):
     assert list(search("cut.db", 9)) == whole
     assert all(isinstance(point["train.batch"], int) for point in whole)
     assert len({point["train.learning_rate"] for point in whole}) == 9
+
+
+def test_without_optuna_a_sentence_says_how_to_get_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with pytest.raises(GeosegError, match=r"not installed. Install it with: pip install"):
+        check_search(Space.of(RECIPE, GRID, None), "grid", None)
 
 
 def make_row(name, values, seeds=None):

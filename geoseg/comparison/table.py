@@ -235,8 +235,8 @@ def _verdict(rows: Sequence[Row], metric: str) -> Iterator[str]:
     if best.mean is None:
         yield "No setting could be trained."
         return
-    first = (f"{best.name} has the {'lowest' if metric in SMALLER_IS_BETTER else 'highest'} mean "
-             f"{metric_name(metric)}: {plus_minus(best.mean, best.spread)}")
+    first = (f"{best.name} comes first by {metric_name(metric)}: "
+             f"{plus_minus(best.mean, best.spread)}")
     close = [row.name for row in others if within_spread(best, row)]
     if close:
         yield (f"{first}. It cannot be told apart from {listing(close)}: within one standard "

@@ -96,7 +96,8 @@ def test_a_killed_run_resumes_to_the_same_weights(plan, tmp_path):
 
 
 def test_it_learns_and_says_so(plan, tmp_path, caplog):
-    recipe = make_recipe(steps=60, validate_every=20, learning_rate=5e-3, dropout=0.0)
+    recipe = make_recipe(steps=60, validate_every=20, learning_rate=5e-3, dropout=0.0,
+                         **{**TINY, "width": 8})
     model = train(plan, recipe, out=tmp_path / "m.safetensors", device="cpu")
     assert model.card.scores["mean_iou"] > 0.9
     run = tmp_path / "m-run"

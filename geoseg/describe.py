@@ -54,8 +54,7 @@ def _model(path: Path) -> dict[str, Any]:
         "classes": [item.name for item in card.classes],
         "bands": [_band(band) for band in card.bands],
         "pixel size": f"{card.resolution:.3g} m" if card.georeferenced else "any (pixel space)",
-        "network": card.network.architecture + (f", {card.network.encoder}"
-                                                if card.network.has_encoder else ""),
+        "network": card.network.title,
         "temperature": round(card.temperature, 3),
         "thresholds": [f"{name} {value:.2f}" for name, value in card.thresholds.items()],
         "validation": f"mean IoU {decimals(scores.get('mean_iou'))}, accuracy "

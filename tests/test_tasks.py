@@ -87,7 +87,8 @@ def names(folder: Path) -> list[str]:
 
 def test_every_verb_is_a_task():
     verbs = {name for name in geoseg.__all__ if inspect.isfunction(getattr(geoseg, name))}
-    assert set(_ANSWERS) == verbs | set(_WITHOUT_VERB)
+    of_arrays = {"encode_rle", "decode_rle"}
+    assert set(_ANSWERS) == (verbs - of_arrays) | set(_WITHOUT_VERB)
 
 
 def test_from_a_map_to_polygons_through_the_worker(world, tmp_path):

@@ -184,8 +184,8 @@ def _provenance(found: Evaluation) -> Mapping[str, str]:
     unit = "m" if card.georeferenced else "px (no georeference)"
     facts = {
         "Model": f"{found.model_name}, trained {card.created[:10]} with geoseg {card.geoseg}",
-        "Network": f"{card.network.architecture} with encoder {card.network.encoder}, "
-                   f"{card.network.bands} bands, pixels of {card.resolution:.4g} {unit}",
+        "Network": f"{card.network.title}, {card.network.bands} bands, "
+                   f"pixels of {card.resolution:.4g} {unit}",
         "Training": _training(card),
         "Recipe": card.name,
         "Temperature": f"{card.temperature:.3f}",

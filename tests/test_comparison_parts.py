@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 import shapely
 
+from geoseg.comparison.axes import read_settings
 from geoseg.comparison.charts import pooled
 from geoseg.comparison.check import plan_hash
 from geoseg.comparison.differences import disputed_class, most_disputed
 from geoseg.comparison.runs import Outcome, Run
 from geoseg.comparison.search import check_search, open_search
-from geoseg.comparison.space import Setting, Space, read_settings
+from geoseg.comparison.space import Setting, Space
 from geoseg.comparison.table import Comparison, rank, within_spread
 from geoseg.errors import GeosegError, RecipeError
 from geoseg.geo.legend import Legend, LegendClass

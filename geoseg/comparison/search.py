@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from geoseg.comparison.space import Choices, Point, Range, Space
+from geoseg.comparison.axes import Choices, Range
+from geoseg.comparison.space import Point, Space
 from geoseg.errors import GeosegError, RecipeError
 
 if TYPE_CHECKING:

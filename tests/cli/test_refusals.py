@@ -297,7 +297,8 @@ def test_training_that_cannot_start(world, bad, refused, tmp_path):
     refuse("--devices", 0, says=("cannot be used 0 times. Set devices to 1",))
     refuse(recipe="clouds", says=("chips.gpkg: holds the classes land, water, but recipe clouds",))
     refuse(recipe=changed('"mobilenet_v2"', '"resnet9000"'), says=("'resnet9000' is not known",))
-    refuse(recipe=changed("[train]", '[train]\nnetwork = "net"'), says=("'net' is not known", "'unet'"))
+    refuse(recipe=changed("[train]", '[train]\nnetwork = "net"'),
+           says=("'net' is not known", "'unet'"))
     refuse(recipe=changed("[train]", '[train]\nloss = "magic"'), says=("'magic' is not",))
     refuse(recipe=changed("[map]", "[image]\nbands = [7]\n[map]"),
            says=("image.tif: has 3 bands, so no band 7. Choose existing bands",))

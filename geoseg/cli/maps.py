@@ -16,7 +16,6 @@ from geoseg.cli.common import (
     task,
     thresholds,
 )
-from geoseg.recipe.names import BLENDS, TTA
 
 
 @click.command()
@@ -30,10 +29,11 @@ from geoseg.recipe.names import BLENDS, TTA
 @click.option("--tile", type=int, help="Side of a tile in pixels.  [default: as in the recipe]")
 @click.option("--overlap", type=float, help="Fraction that neighbouring tiles share and blend.  "
               "[default: as in the recipe]")
-@click.option("--blend", type=click.Choice(BLENDS), help="How overlapping tiles are joined.  "
-              "[default: as in the recipe]")
-@click.option("--tta", type=click.Choice(TTA), help="Average over four flips, or over the eight "
-              "flips and quarter turns (d4).  [default: as in the recipe]")
+@click.option("--blend", type=click.Choice(["hann", "gauss", "box", "crop"]),
+              help="How overlapping tiles are joined.  [default: as in the recipe]")
+@click.option("--tta", type=click.Choice(["none", "flips", "d4"]),
+              help="Average over four flips, or over the eight flips and quarter turns (d4).  "
+                   "[default: as in the recipe]")
 @click.option("--scales", type=Numbers(), help="Average over the image at these scales, "
               "such as 0.75,1,1.25.  [default: as in the recipe]")
 @click.option("--smooth", type=float, help="Standard deviation in pixels of a smoothing before "

@@ -12,6 +12,7 @@ from geoseg.geo.raster import open_raster
 from geoseg.learn.card import BandCard
 from geoseg.maps.predict import predict
 from geoseg.maps.probabilities import stored_thresholds
+from geoseg.recipe.names import BLENDS, TTA
 from tests.worlds import Constant, make_model, pointwise, write_image
 
 
@@ -93,6 +94,12 @@ def test_weights_must_suit_the_models(tmp_path, image, weights, finding):
         predict([make_model(), make_model()], image[0], out=tmp_path / "p.tif", weights=weights)
     with pytest.raises(ModelError, match="Give a model"):
         predict([], image[0], out=tmp_path / "p.tif")
+
+
+def test_the_command_line_offers_every_name():
+    offered = {option.name: option.type for option in main.commands["predict"].params}
+    assert tuple(offered["blend"].choices) == BLENDS
+    assert tuple(offered["tta"].choices) == TTA
 
 
 def test_on_the_command_line(tmp_path, image):

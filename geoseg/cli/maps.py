@@ -183,9 +183,11 @@ def trace_coastline(proba: Path, water: tuple[str, ...], out: Path, smooth: floa
 @click.option("--split", default="test", show_default=True,
               type=click.Choice(["train", "val", "test"]), help="Which chips to score.")
 @out_option("Report (.html; a .json is written beside it)")
+@click.option("--objects", metavar="CLASS", help="Class whose patches are objects, such as cells, "
+              "to be scored as such too.  [default: as in the recipe]")
 @device_option
 @overwrite_option
-def evaluate(model: Path, chips: Path, split: str, out: Path, device: str,
+def evaluate(model: Path, chips: Path, split: str, out: Path, objects: str | None, device: str,
              overwrite: bool) -> None:
     """Score a model on chips that it was not trained on.
 
@@ -196,7 +198,7 @@ def evaluate(model: Path, chips: Path, split: str, out: Path, device: str,
     with task("Evaluate") as progress:
         from geoseg.maps.evaluate import evaluate
 
-        scores = evaluate(model, chips, split=split, out=out, device=device,
+        scores = evaluate(model, chips, split=split, out=out, objects=objects, device=device,
                           overwrite=overwrite, progress=progress)
     click.echo(scores.table())
     done(out)

@@ -29,7 +29,7 @@ def main() -> int:
     verdicts = [check("style", lambda: module("ruff", "check", ".")),
                 check("types", lambda: module("mypy"))]
     if engine is not None:
-        verdicts.append(check("tests", lambda: module("pytest", *engine)))
+        verdicts.append(check("tests", lambda: inside_engine(engine)))
     if plugin is not None:
         verdicts.append(check("QGIS", lambda: inside_qgis(plugin)))
     print()
@@ -63,6 +63,16 @@ def check(name: str, run: Callable[[], int | None]) -> tuple[str, int]:
 def module(*command: str) -> int:
     """Run a module of the engine's environment; return its exit code."""
     return subprocess.call([sys.executable, "-m", *command], cwd=ROOT)
+
+
+def inside_engine(arguments: list[str]) -> int:
+    """Run the tests of the engine: all of them side by side, chosen ones in one process."""
+    if arguments:
+        return module("pytest", *arguments)
+    # One thread each, or every process would take every core.
+    return subprocess.call([sys.executable, "-m", "pytest", "-n", "auto", "--maxprocesses", "4",
+                            "--dist", "loadfile"], cwd=ROOT,
+                           env={"OMP_NUM_THREADS": "1", **os.environ})
 
 
 def inside_qgis(arguments: list[str]) -> int | None:

@@ -51,6 +51,7 @@ def test_arguments_go_where_they_belong(command, given, engine, plugin):
 def test_every_run_counts(command, monkeypatch, capsys, codes, result):
     monkeypatch.setattr(sys, "argv", ["test.py"])
     monkeypatch.setattr(command, "module", lambda name, *_: codes[name])
+    monkeypatch.setattr(command, "inside_engine", lambda _: codes["pytest"])
     monkeypatch.setattr(command, "inside_qgis", lambda _: codes["QGIS"])
     assert command.main() == result
     table = capsys.readouterr().out.splitlines()[-4:]

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import logging
+import signal
 import sys
 import tempfile
+import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from geoseg.errors import Cancelled, GeosegError
-from geoseg.progress import ConsoleBar
+from geoseg.progress import ConsoleBar, Progress
 
 if TYPE_CHECKING:
     from geoseg.recipe import Recipe
@@ -102,10 +105,38 @@ def with_settings(recipe: str, settings: tuple[str, ...]) -> Recipe | str:
 
 
 @contextmanager
-def task(title: str) -> Iterator[ConsoleBar]:
+def task(title: str) -> Iterator[Progress]:
     """Run a verb with a progress bar; say errors in one sentence and exit with 1."""
-    with sentences(), ConsoleBar(title) as bar:
-        yield bar
+    with sentences(), ConsoleBar(title) as bar, _interrupts() as interrupted:
+        def progress(fraction: float, message: str) -> None:
+            if interrupted.is_set():
+                raise Cancelled
+            bar(fraction, message)
+
+        yield progress
+
+
+@contextmanager
+def _interrupts() -> Iterator[threading.Event]:
+    """Remember Ctrl-C beside raising KeyboardInterrupt.
+
+    Python drops an exception that comes up inside a finalizer or a weak reference's callback, and
+    imports in the middle of the work run many of those; the next report of progress then stops.
+    """
+    interrupted = threading.Event()
+
+    def note(number: int, frame: FrameType | None) -> None:
+        interrupted.set()
+        signal.default_int_handler(number, frame)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield interrupted
+        return
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield interrupted
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

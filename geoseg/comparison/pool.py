@@ -6,7 +6,9 @@ import json
 import logging
 import os
 import queue
-import subprocess  # nosec B404 - it starts this Python with a module of geoseg
+
+# It starts this Python with a module of geoseg.
+import subprocess  # nosec B404
 import sys
 import threading
 from collections.abc import Callable

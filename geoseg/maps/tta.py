@@ -49,15 +49,13 @@ def _over_turns(model: Model, batch: Tensor, precision: Precision, tta: Tta, pix
     """Return the mean of the logits over turns, given to the network at most `pixels` at once."""
     count = max(1, pixels // batch.shape[-1] ** 2)
     parts = [batch[start:start + count] for start in range(0, len(batch), count)]
-    total: Tensor | None = None
+    total = torch.zeros((), device=model.device)
     for mirrored, quarters in _TURNS[tta]:
         turned = (torch.rot90(part.flip(-1) if mirrored else part, quarters, (-2, -1))
                   for part in parts)
         logits = torch.cat([model.logits(part, precision) for part in turned])
         logits = torch.rot90(logits, -quarters, (-2, -1))
-        logits = logits.flip(-1) if mirrored else logits
-        total = logits if total is None else total + logits
-    assert total is not None
+        total = total + (logits.flip(-1) if mirrored else logits)
     return total / len(_TURNS[tta])
 
 

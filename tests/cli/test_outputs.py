@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
 
 import pytest
 
+from geoseg.cli.common import task
 from geoseg.errors import Cancelled
 from geoseg.progress import ConsoleBar
 from tests.cli.conftest import AS_MODULE, RESULTS, check_sentence, invoke, python, snapshot
@@ -179,6 +181,28 @@ def test_control_c_in_a_terminal(world, tmp_path):
     assert check_sentence(stderr) == str(Cancelled())
     assert stdout == ""
     assert [path.name for path in tmp_path.iterdir()] == ["long.toml"]
+
+
+def interrupted(finalized):
+    with task("Test") as progress:
+        finalized()
+        progress(0.5, "half")
+        pytest.fail("went on")
+
+
+def test_an_interrupt_that_python_drops_still_stops(world, tmp_path, monkeypatch):
+    """An exception in a finalizer goes nowhere, also that of Ctrl-C."""
+    class Finalized:
+        def __del__(self):
+            signal.raise_signal(signal.SIGINT)
+
+    before = signal.getsignal(signal.SIGINT)
+    dropped = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda event: dropped.append(event.exc_type))
+    with pytest.raises(SystemExit):
+        interrupted(Finalized)
+    assert dropped == [KeyboardInterrupt]
+    assert signal.getsignal(signal.SIGINT) == before
 
 
 @pytest.mark.parametrize("command", RESULTS)

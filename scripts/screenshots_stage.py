@@ -48,7 +48,7 @@ class Order:
 
 
 def start(order: Order) -> None:
-    """Take pictures of what one sees first."""
+    """Take pictures of what one sees first, and of dialogs whose work would show nothing more."""
     fresh(order.source("image.tif"))
     main = window(1100, 720, "Layers")
     found = toolbox("geoseg")
@@ -59,6 +59,8 @@ def start(order: Order) -> None:
     shot("desktop", main)
     found.hide()
     dialog_of("setupengine", {}).close()
+    dialog_of("refine", {"PROBABILITIES": f"{order.map}/probabilities.tif",
+                         "IMAGE": order.source("image.tif")}).close()
 
 
 def labels(order: Order) -> None:

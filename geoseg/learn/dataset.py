@@ -19,16 +19,7 @@ from geoseg.geo.raster import open_raster, read, valid_pixels
 from geoseg.learn.card import BandCard
 from geoseg.learn.scaling import read_bands, scale
 from geoseg.recipe import AugmentRecipe
-from geoseg.samples.augment import (
-    Radiometry,
-    Sample,
-    cut_out,
-    draw_warp,
-    mosaic,
-    relight,
-    resample,
-    turn,
-)
+from geoseg.samples.augment import Radiometry, Sample, draw_warp, finished, shaped
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -111,8 +102,6 @@ class TrainingCrops:
         weight = weight / weight.sum()
         self._chances = chances or (lambda step: weight)
         self._radiometry = radiometry(bands)
-        # Speckled pixels are averaged in power, whose mean is that of the ground.
-        self._is_radar = bands[0].transform == "sigma0" or augment.speckle_looks > 0
         self._areas = self._training_areas()
 
     def _training_areas(self) -> dict[str, BaseGeometry]:
@@ -134,15 +123,8 @@ class TrainingCrops:
         """Return one augmented crop and its label."""
         rng = np.random.default_rng([self._seed, step, index])
         chances = self._chances(step)
-        sample = self._piece(chances, rng)
-        if rng.random() < self._augment.mosaic:
-            sample = mosaic(sample, lambda: self._piece(chances, rng), rng)
-        image, valid, labels = sample
-        image = relight(image, self._radiometry, self._augment, rng)
-        image[:, ~valid] = 0
-        if self._augment.cutout:
-            cut_out(image, self._augment.cutout, rng)
-        return image, labels
+        return finished(self._piece(chances, rng), lambda: self._piece(chances, rng),
+                        self._radiometry, self._augment, rng)
 
     def _piece(self, chances: np.ndarray, rng: np.random.Generator) -> Sample:
         """Return one random crop, bent and turned, its light still unchanged."""
@@ -150,13 +132,8 @@ class TrainingCrops:
         scene, label = self._places[chip]
         warp = draw_warp(self._augment, self._size, rng)
         window, factor = self.draw_window(chip, rng, warp.reach() if warp else 1.0)
-        image, valid, labels = read_sample(self._scenes, scene, label, window, self._bands)
-        if self._is_radar:
-            image = self._radiometry.power(image)
-        image, valid, labels = resample((image, valid, labels), self._size, factor, warp)
-        if self._is_radar:
-            image = self._radiometry.scaled(image)
-        return turn((image, valid, labels), self._augment.turns, rng)
+        sample = read_sample(self._scenes, scene, label, window, self._bands)
+        return shaped(sample, self._size, factor, warp, self._radiometry, self._augment, rng)
 
     def draw_window(self, chip: int, rng: np.random.Generator, reach: float = 1.0
                     ) -> tuple[Window, float]:

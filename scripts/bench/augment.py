@@ -17,16 +17,7 @@ import cv2
 import numpy as np
 
 from geoseg.recipe import AugmentRecipe
-from geoseg.samples.augment import (
-    Radiometry,
-    Sample,
-    cut_out,
-    draw_warp,
-    mosaic,
-    relight,
-    resample,
-    turn,
-)
+from geoseg.samples.augment import Radiometry, Sample, draw_warp, finished, shaped
 
 STILL: dict[str, object] = {"turns": "none", "scale": (1, 1), "brightness": 0, "contrast": 0,
                             "band_shift": 0, "noise": 0}
@@ -83,14 +74,8 @@ def _augmentation(recipe: AugmentRecipe, size: int, bands: int) -> Callable[[], 
         image, valid, label = largest
         read = (np.ascontiguousarray(image[:, :side, :side]), valid[:side, :side].copy(),
                 label[:, :side, :side].copy())
-        sample = turn(resample(read, size, ground / size, warp), recipe.turns, rng)
-        if recipe.mosaic:
-            sample = mosaic(sample, lambda: other, rng)
-        image = relight(sample[0], radiometry, recipe, rng)
-        image[:, ~sample[1]] = 0
-        if recipe.cutout:
-            cut_out(image, recipe.cutout, rng)
-        return image
+        sample = shaped(read, size, ground / size, warp, radiometry, recipe, rng)
+        return finished(sample, lambda: other, radiometry, recipe, rng)[0]
 
     return run
 

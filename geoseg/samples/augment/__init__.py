@@ -9,6 +9,7 @@ crop is a pure function of its seed.
 from geoseg.samples.augment.geometry import Sample, Warp, draw_warp, pad, resample, turn
 from geoseg.samples.augment.light import Radiometry, relight
 from geoseg.samples.augment.mosaic import cut_out, mosaic, rectangles
+from geoseg.samples.augment.steps import finished, shaped
 
-__all__ = ["Radiometry", "Sample", "Warp", "cut_out", "draw_warp", "mosaic", "pad", "rectangles",
-           "relight", "resample", "turn"]
+__all__ = ["Radiometry", "Sample", "Warp", "cut_out", "draw_warp", "finished", "mosaic", "pad",
+           "rectangles", "relight", "resample", "shaped", "turn"]

@@ -163,7 +163,8 @@ def _text(counts: np.ndarray) -> str:
     return "; ".join(texts)
 
 
-def _setting(text: str) -> tuple[str, object]:
+def setting(text: str) -> tuple[str, object]:
+    """Read a `key=value` of the command line."""
     key, _, value = text.partition("=")
     try:
         return key, json.loads(value)
@@ -181,7 +182,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--groups", type=int, default=4, help="parts of several scenes")
     parser.add_argument("--gap", type=int, default=CHIP, help="pixels around the scored part")
     parser.add_argument("--only", type=int, nargs="*", help="numbers of the parts to run")
-    parser.add_argument("--set", type=_setting, action="append", default=[],
+    parser.add_argument("--set", type=setting, action="append", default=[],
                         metavar="KEY=VALUE", help="change the recipe, e.g. train.steps=400")
     return parser.parse_args()
 

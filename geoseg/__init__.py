@@ -23,7 +23,7 @@ _PUBLIC = {
     "refine": "geoseg.maps.refine",
     "classify": "geoseg.maps.classify",
     "polygonize": "geoseg.maps.polygons",
-    "trace_coastline": "geoseg.maps.coastline",
+    "trace_coastline": "geoseg.coast.coastline",
     "evaluate": "geoseg.maps.evaluate",
     "overview": "geoseg.maps.overview",
     "encode_rle": "geoseg.maps.rle",
@@ -43,6 +43,7 @@ __all__ = ["__version__", *_PUBLIC]
 # flake8: noqa: F401
 if TYPE_CHECKING:
     from geoseg.chain import run as run
+    from geoseg.coast.coastline import trace_coastline as trace_coastline
     from geoseg.comparison.compare import compare as compare
     from geoseg.describe import info as info
     from geoseg.errors import Cancelled as Cancelled
@@ -52,7 +53,6 @@ if TYPE_CHECKING:
     from geoseg.learn.model import Model as Model
     from geoseg.learn.train import train as train
     from geoseg.maps.classify import classify as classify
-    from geoseg.maps.coastline import trace_coastline as trace_coastline
     from geoseg.maps.evaluate import evaluate as evaluate
     from geoseg.maps.overview import overview as overview
     from geoseg.maps.polygons import polygonize as polygonize

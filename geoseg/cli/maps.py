@@ -170,7 +170,7 @@ def trace_coastline(proba: Path, water: tuple[str, ...], out: Path, smooth: floa
       geoseg trace-coastline probabilities.tif --water water -o coast.gpkg
     """
     with task("Trace coastline") as progress:
-        from geoseg.maps.coastline import trace_coastline
+        from geoseg.coast.coastline import trace_coastline
 
         path = trace_coastline(proba, water=water, out=out, smooth=smooth, min_length=min_length,
                                simplify=simplify, overwrite=overwrite, progress=progress)

@@ -19,10 +19,10 @@ from scipy.ndimage import gaussian_filter
 from scipy.spatial import cKDTree
 from skimage.measure import find_contours
 
+from geoseg.coast.coastline import trace_coastline
+from geoseg.coast.contour import Line, ReadWater, log_odds_of_land, trace_contour
 from geoseg.errors import GeosegError, OutputError, RasterError
 from geoseg.maps.classify import classify
-from geoseg.maps.coastline import trace_coastline
-from geoseg.maps.contour import Line, ReadWater, log_odds_of_land, trace_contour
 from geoseg.maps.polygons import polygonize
 from geoseg.maps.shapes import place
 from geoseg.progress import silent

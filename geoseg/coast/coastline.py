@@ -12,6 +12,7 @@ import shapely
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
+from geoseg.coast.contour import Line, ReadWater, trace_contour
 from geoseg.errors import GeosegError, RasterError
 from geoseg.geo.grid import PIXEL_SPACE_TAG, Grid
 from geoseg.geo.ground import line_lengths
@@ -20,7 +21,6 @@ from geoseg.geo.output import check_output
 from geoseg.geo.raster import open_raster
 from geoseg.geo.style.vectors import Look, range_style
 from geoseg.geo.vector import VECTOR_SUFFIXES, write_layer
-from geoseg.maps.contour import Line, ReadWater, trace_contour
 from geoseg.maps.probabilities import probability_legend, read_probabilities
 from geoseg.maps.shapes import place
 from geoseg.progress import Progress, part, silent

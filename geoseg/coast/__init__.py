@@ -1,0 +1,1 @@
+"""Coastlines: traced, scored against references, and followed over time."""

@@ -17,7 +17,7 @@ from geoseg.errors import GeosegError, SourceError
 from geoseg.geo.ground import ground_areas, reproject
 from geoseg.geo.output import check_output
 from geoseg.geo.style.vectors import Look, category_style
-from geoseg.geo.vector import VECTOR_SUFFIXES, write_layer
+from geoseg.geo.vector import VECTOR_SUFFIXES, layers, read_layer, split_layer, write_layer
 from geoseg.progress import Progress, part, silent, track
 from geoseg.sources.area import read_area
 from geoseg.sources.coast_ends import segments_of
@@ -99,7 +99,7 @@ def split_sea_land(coastline: str | Path | None = None, *, area: str | Path, out
     else:
         progress(0.1, f"reading {Path(coastline).name}")
         shapes = read_coast(coastline, region, kind="polygon" if polygons_are else "line")
-    faces, is_land = _split(shapes, _area_in(region, shapes.crs), polygons_are, land, max_gap,
+    faces, is_land = _split(shapes, _area_in(area, region, shapes.crs), polygons_are, land, max_gap,
                             part(progress, 0.5, 0.9))
     frame = _frame(faces, is_land, shapes.crs, (sea_class, land_class))
     progress(0.95, "writing")
@@ -128,20 +128,33 @@ def _check_options(coastline: str | Path | None, polygons_are: str | None, land:
                           "Give a file of polygons, or leave it out")
 
 
-def _area_in(region: BaseGeometry, crs: pyproj.CRS) -> BaseGeometry:
-    """Return an area in degrees in another CRS.
+def _area_in(area: str | Path, region: BaseGeometry, crs: pyproj.CRS) -> BaseGeometry:
+    """Return the area in the CRS of the coast.
 
-    A box in degrees has its edges on parallels and meridians, which are curves elsewhere; an area
-    from a file keeps its corners alone, so that it is again what it was in its own CRS.
+    A file is taken there from its own CRS, not by way of degrees, which would shift it by up to a
+    millimetre: enough for slivers along the edge of an area that the polygons were cut to. A box
+    in degrees has its edges on parallels and meridians, which are curves elsewhere.
+
+    Args:
+        area: What `read_area` read, which has checked it.
+        region: What it returned.
+        crs: The CRS wanted.
     """
-    if shapely.equals(region, shapely.envelope(region)) and crs != _DEGREES:
+    path, layer = split_layer(area)
+    if path.is_file():
+        tables = [read_layer(path, name) for name in ([layer] if layer else layers(path))]
+        moved = np.concatenate([reproject(np.asarray(table.geometry.dropna().array), table.crs, crs)
+                                for table in tables])
+    else:
         left, bottom, right, top = region.bounds
-        region = shapely.segmentize(region, max(_STEP, (right - left + top - bottom) / 1000))
-    moved = reproject(np.array([region], dtype=object), _DEGREES, crs)
-    if not np.isfinite(shapely.bounds(moved)).all():
-        raise SourceError("area", f"lies outside {crs.name}, the CRS of the coastline",
+        step = max(_STEP, (right - left + top - bottom) / 1000)
+        fine = region if crs == _DEGREES else shapely.segmentize(region, step)
+        moved = reproject(np.array([fine], dtype=object), _DEGREES, crs)
+    if not np.isfinite(shapely.total_bounds(moved)).all():
+        raise SourceError(area, f"lies outside {crs.name}, the CRS of the coastline",
                           "Check the area and the CRS")
-    found: BaseGeometry = shapely.make_valid(moved)[0]
+    valid = shapely.make_valid(moved)
+    found: BaseGeometry = shapely.union_all(valid[shapely.get_dimensions(valid) == 2])
     return found
 
 

@@ -11,27 +11,31 @@ FEWEST = 5
 """Blocks below which no interval is given: so few say nothing of their spread."""
 
 _BATCH = 4_000_000
+_SAME = 1e-6
+"""Metres by which errors may differ and still be the same: rounding."""
 
 
-def correlation_length(values: np.ndarray, spacing: float) -> float:
-    """Return over how many metres values along a shore are alike: their integral scale.
+def correlation_length(deviations: np.ndarray, spacing: float) -> float:
+    """Return over how many metres errors along a shore are alike: their integral scale.
 
     It is the integral of the autocorrelation from lag 0 to the first lag where that is not
-    positive; half the spacing for values that have nothing to do with their neighbours.
+    positive; half the spacing for errors that have nothing to do with their neighbours, and for
+    those that do not differ.
 
     Args:
-        values: (n,) in the order they have along the shore.
+        deviations: What the errors (n,) differ from the mean, of this shore or of all, in metres,
+            in their order along the shore.
         spacing: Metres from one to the next, on average.
     """
-    deviations = values - values.mean()
-    size = 2 ** int(np.ceil(np.log2(2 * len(values))))  # zeros behind, or ends would meet
+    count = len(deviations)
+    size = 2 ** int(np.ceil(np.log2(2 * count)))  # zeros behind, or ends would meet
     power = np.abs(np.fft.rfft(deviations, size)) ** 2
-    covariance = np.fft.irfft(power, size)[:len(values)]
-    if covariance[0] <= 1e-12 * max(1.0, float(values @ values)):
+    covariance = np.fft.irfft(power, size)[:count]
+    if covariance[0] <= count * _SAME ** 2:
         return spacing / 2
     correlation = covariance / covariance[0]
     falls = np.flatnonzero(correlation <= 0)
-    until = int(falls[0]) if falls.size else len(values)
+    until = int(falls[0]) if falls.size else count
     return spacing * (0.5 + float(correlation[1:until].sum()))
 
 

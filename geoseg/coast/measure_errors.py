@@ -97,7 +97,8 @@ def strayed(pair: Pair, options: Options,
 def _positions(segments: Segments, step: float) -> tuple[np.ndarray, float]:
     if segments.length / step > _MOST_SAMPLES:
         raise GeosegError("step", f"of {step:g} m makes more than {_MOST_SAMPLES:,} samples of "
-                          f"{segments.length / 1000:,.0f} km of coast", "Give a larger step, or clip the layers")
+                          f"{segments.length / 1000:,.0f} km of coast",
+                          "Give a larger step, or clip the layers")
     positions = even_positions(segments.length, step)
     return positions, segments.length / len(positions)
 

@@ -69,7 +69,8 @@ def _chosen_block(errors: Sequence[Errors]) -> float:
     series = [item for item in errors if len(item.counted) > 1]
     if not series:
         return _SHORTEST
-    lengths = [correlation_length(item.counted[np.argsort(item.position[item.counts])],
+    mean = np.concatenate([item.counted for item in series]).mean()
+    lengths = [correlation_length(item.counted[np.argsort(item.position[item.counts])] - mean,
                                   item.spacing) for item in series]
     extents = [len(item.counted) * item.spacing for item in series]
     if not sum(extents):

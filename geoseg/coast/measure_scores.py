@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from geoseg.coast.bootstrap import LEVEL
 from geoseg.coast.measure_direction import DirectionScores
 from geoseg.coast.measure_means import Mean
 from geoseg.coast.measure_options import Options
+
+_WORDS = 2
+"""Columns on the left that hold words, and numbers to their right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,48 @@ class CoastlineScores:
 
     def table(self) -> str:
         """Return the numbers as aligned text, with the intervals below."""
-        from geoseg.coast.measure_table import scores_table
+        signed = self.missed.bias is not None
+        head = ["metres", "", "samples", "mean", "median", "RMSE", "p95", "max", *(["bias"] * signed),
+                *(f"<= {most:g} m" for most in self.options.within), "coverage"]
+        lines = [head]
+        named = [(date.date or "", date.missed, date.strayed) for date in self.dates]
+        for name, missed, strayed in [*(named if len(named) > 1 else []),
+                                      ("all", self.missed, self.strayed)]:
+            lines.append([name, "missed", *_cells(missed, signed)])
+            if strayed is not None:
+                lines.append([name, "strayed", *_cells(strayed, signed)])
+        columns = range(len(head)) if self.strayed else [0, *range(_WORDS, len(head))]
+        widths = {i: max(len(line[i]) for line in lines) for i in columns}
+        rows = ["  ".join(line[i].ljust(widths[i]) if i < _WORDS else line[i].rjust(widths[i])
+                          for i in columns) for line in lines]
+        return "\n".join([*rows, "", *self._summary()])
 
-        return scores_table(self)
+    def _summary(self) -> list[str]:
+        both = self.strayed_mean is not None
+        named = [("mean over the dates", self.over_dates),
+                 ("mean, missed" if both else "mean over all samples", self.missed_mean),
+                 ("mean, strayed", self.strayed_mean)]
+        lines = [f"{name}: {_mean(mean)}" for name, mean in named if mean is not None]
+        if self.symmetric is not None:
+            lines.append(f"mean of both directions: {self.symmetric:.2f} m")
+        if self.penalised is not None:
+            lines.append(f"mean, missed, with {self.options.penalty:g} m wherever no line lies "
+                         f"within {self.options.max_distance:g} m: {self.penalised:.2f} m")
+        if self.unmatched:
+            lines.append(f"without reference: {', '.join(self.unmatched)}")
+        return lines
+
+
+def _cells(found: DirectionScores, signed: bool) -> list[str]:
+    sizes = [found.mean, found.median, found.rmse, found.p95, found.max]
+    bias = ["" if found.bias is None else f"{found.bias:+.2f}"] if signed else []
+    shares = [f"{100 * share:.1f} %" for share in (*found.within.values(), found.coverage)]
+    return [str(found.samples), *(f"{size:.2f}" for size in sizes), *bias, *shares]
+
+
+def _mean(found: Mean) -> str:
+    if found.interval is None:
+        return f"{found.mean:.2f} m (too few {found.resampled} for an interval)"
+    low, high = found.interval
+    return (f"{found.mean:.2f} m ({100 * LEVEL:g} % interval {low:.2f} to {high:.2f} m, "
+            f"by drawing {found.resampled})")

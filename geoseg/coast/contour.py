@@ -7,42 +7,36 @@ is drawn.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from contourpy import LineType, contour_generator
 from rasterio.windows import Window
-from scipy.ndimage import gaussian_filter, map_coordinates
+from scipy.ndimage import maximum_filter1d, minimum_filter1d
 
+from geoseg.coast.certainty import REACH, contrasts, variances
+from geoseg.coast.odds import TRUNCATE, Odds, ReadOdds, without_ties
 from geoseg.geo.windows import grow
-from geoseg.maps.probabilities import STEPS
 from geoseg.progress import Progress, track
 
-ReadWater = Callable[[Window], tuple[np.ndarray, np.ndarray]]
-"""Reads a window: probability of water float (rows, columns), and valid bool (rows, columns)."""
-
-_TRUNCATE = 4.0
-_REACH = 1.0
-"""Pixels to either side of the line at which its confidence is measured."""
-_TINY = 1e-6
 _STRIP_PIXELS = 2_000_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Line:
     """A line with land on one side throughout."""
 
     points: np.ndarray
     """float64 (n, 2): (column, row) in pixels from the centre of the first pixel."""
-    length: float
-    """Length in pixels."""
-    contrast: float
-    """Integral along the line of the contrast across it; over the length it is a mean, 0..1."""
-    start: tuple[int, int] | None
+    contrast: np.ndarray
+    """float64 (n - 1,): contrast across each segment, 0 to 1."""
+    variance: np.ndarray
+    """float64 (n - 1,): variance in m² of the place of each segment, across it."""
+    start: tuple[int, int] | None = None
     """Where the line enters from another strip: the seam's row, and the column left of the
     crossing."""
-    end: tuple[int, int] | None
+    end: tuple[int, int] | None = None
     """Where the line goes on in another strip."""
 
     @property
@@ -50,22 +44,30 @@ class Line:
         """Whether the line ends where it began."""
         return bool((self.points[0] == self.points[-1]).all())
 
+    @property
+    def lengths(self) -> np.ndarray:
+        """float64 (n - 1,): length of each segment in pixels."""
+        return np.asarray(np.hypot(*np.diff(self.points, axis=0).T))
 
-def trace_contour(read: ReadWater, shape: tuple[int, int], smooth: float, progress: Progress, *,
-                  rows: int | None = None) -> list[Line]:
+
+def trace_contour(read: ReadOdds, shape: tuple[int, int], smooth: float, progress: Progress, *,
+                  pixel_size: tuple[float, float] = (1.0, 1.0), rows: int | None = None
+                  ) -> list[Line]:
     """Trace where smoothed land and water are equally likely.
 
     The log odds of land are smoothed with a Gaussian that leaves out pixels without data, and
-    contoured at 0 by marching squares. No line is drawn between pixels of which one has no data,
-    so the edges of the data and of the image are no coast. Strips share one row of pixels and are
-    read with a margin for the Gaussian: the result does not depend on their height, and memory
-    does not grow with the raster's.
+    contoured at 0 by marching squares. No line is drawn between pixels of which one has no data
+    or lies outside the area, so the edges of the data, of the area and of the image are no coast.
+    Strips share one row of pixels and are read with a margin for the Gaussian: the result does
+    not depend on their height, and memory does not grow with the raster's. Columns far from any
+    change of sign are left out, since smoothing makes no coast where all is land or all is water.
 
     Args:
-        read: Reads the probability of water.
+        read: Reads the log odds.
         shape: (rows, columns) of the raster.
         smooth: Standard deviation of the Gaussian in pixels; 0 for none.
         progress: Told the fraction done.
+        pixel_size: Ground width and height of a pixel in metres.
         rows: Rows per strip; chosen by the width if not given.
 
     Returns:
@@ -77,72 +79,50 @@ def trace_contour(read: ReadWater, shape: tuple[int, int], smooth: float, progre
               for top in range(0, height - 1, rows)]
     pieces: list[Line] = []
     for strip in track(strips, progress, "tracing"):
-        pieces += _trace_strip(read, strip, shape, smooth)
+        pieces += _trace_strip(read, strip, shape, smooth, pixel_size)
     return [_turned(line) for line in join(pieces)]
 
 
-def _trace_strip(read: ReadWater, strip: Window, shape: tuple[int, int], smooth: float
-                 ) -> Iterator[Line]:
-    margin = int(_TRUNCATE * smooth + 0.5) + int(_REACH) + 1
-    grown, inner = grow(strip, margin, *shape)
-    water, valid = read(grown)
-    z = log_odds_of_land(water, valid, smooth)[inner]
-    seen = z[valid[inner]]
-    if not seen.size or seen.min() > 0 or seen.max() < 0:
-        return
-    land = np.where(valid, 1 - water, 0.5)  # no evidence where there is no data
-    generator = contour_generator(z=np.ma.masked_array(z, ~valid[inner]), name="serial",
-                                  corner_mask=False, line_type=LineType.Separate)
-    for found in generator.lines(0.0):
-        points = np.asarray(found)
-        lengths, contrast = _contrast(np.add(points, (0, inner[0].start)), land)
-        yield Line(np.add(points, (0, strip.row_off)), float(lengths.sum()),
-                   float((lengths * contrast).sum()),
-                   _seam(points[0], strip, shape[0]), _seam(points[-1], strip, shape[0]))
+def _trace_strip(read: ReadOdds, strip: Window, shape: tuple[int, int], smooth: float,
+                 pixel_size: tuple[float, float]) -> Iterator[Line]:
+    margin = int(TRUNCATE * smooth + 0.5) + int(REACH) + 1
+    grown, (inner, _) = grow(strip, margin, *shape)
+    odds = read(grown)
+    for first, stop in _mixed(odds, margin):
+        left, right = max(0, first - margin), min(shape[1], stop + margin)
+        raw = odds.columns(left, right)
+        smoothed = raw.smoothed(smooth)
+        here = np.s_[inner, first - left:stop - left]
+        z = without_ties(smoothed.mean[here])
+        generator = contour_generator(
+            z=np.ma.masked_array(z, ~(raw.valid & raw.inside)[here]), name="serial",
+            corner_mask=False, line_type=LineType.Separate)
+        for found in generator.lines(0.0):
+            points = np.asarray(found)
+            local = np.add(points, (first - left, inner.start))
+            points = np.add(points, (first, 0))
+            yield Line(np.add(points, (0, strip.row_off)), contrasts(local, raw),
+                       variances(local, smoothed, smooth, pixel_size),
+                       _seam(points[0], strip, shape[0]), _seam(points[-1], strip, shape[0]))
 
 
-def log_odds_of_land(water: np.ndarray, valid: np.ndarray, smooth: float) -> np.ndarray:
-    """Return the smoothed log odds of land against water.
+def _mixed(odds: Odds, margin: int) -> list[tuple[int, int]]:
+    """Return runs of columns, first and stop, that have land and water no further than a margin.
 
-    Probabilities are clipped to half a storage step from 0 and 1, so that uint8 and float32
-    rasters weigh the same. Smoothing is a normalised convolution (Knutsson and Westin 1993):
-    pixels without data, and beyond the array, have no weight.
-
-    Args:
-        water: Probability of water (rows, columns).
-        valid: bool (rows, columns).
-        smooth: Standard deviation of the Gaussian in pixels; 0 for none.
-
-    Returns:
-        float64 (rows, columns), never 0: an exact tie counts as water. Meaningless where not
-        valid.
+    No line leaves a run: the pixels of its outer columns are all land or all water, and so are
+    those around them as far as smoothing reaches.
     """
-    half = 0.5 / STEPS
-    water = np.clip(water.astype(np.float64), half, 1 - half)
-    z = np.where(valid, np.log((1 - water) / water), 0.0)
-    if smooth > 0:
-        weight = gaussian_filter(valid.astype(np.float64), smooth, mode="constant",
-                                 truncate=_TRUNCATE)
-        total = gaussian_filter(z, smooth, mode="constant", truncate=_TRUNCATE)
-        z = np.divide(total, weight, out=np.zeros_like(z), where=valid)
-    z[np.abs(z) < _TINY] = -_TINY
-    return z
-
-
-def _contrast(points: np.ndarray, land: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return length of, and contrast across, each segment of a line.
-
-    The contrast is the probability of land one pixel to the land side of the segment's middle,
-    minus that one pixel to the water side, interpolated bilinearly and not below 0.
-    """
-    along = np.diff(points, axis=0)
-    lengths = np.hypot(along[:, 0], along[:, 1])
-    across = _REACH * np.column_stack([-along[:, 1], along[:, 0]])
-    across /= np.maximum(lengths, np.finfo(float).tiny)[:, np.newaxis]
-    middle = (points[:-1] + points[1:]) / 2
-    sides = [map_coordinates(land, [side[:, 1], side[:, 0]], order=1, mode="nearest")
-             for side in (middle + across, middle - across)]
-    return lengths, np.clip(sides[0] - sides[1], 0, 1)
+    z = odds.mean
+    lowest = np.where(odds.valid, z, np.inf).min(axis=0)
+    highest = np.where(odds.valid, z, -np.inf).max(axis=0)
+    size = 2 * margin + 1
+    mixed = ((minimum_filter1d(lowest, size) <= 0) & (maximum_filter1d(highest, size) >= 0))
+    wide = np.flatnonzero(maximum_filter1d(mixed, 3))
+    if not wide.size:
+        return []
+    breaks = np.flatnonzero(np.diff(wide) > 1)
+    firsts, lasts = wide[np.r_[0, breaks + 1]], wide[np.r_[breaks, len(wide) - 1]]
+    return [(int(first), int(last) + 1) for first, last in zip(firsts, lasts, strict=True)]
 
 
 def _seam(point: np.ndarray, strip: Window, height: int) -> tuple[int, int] | None:
@@ -183,8 +163,9 @@ def _merged(chain: list[Line], *, is_ring: bool) -> Line:
     points = np.concatenate([chain[0].points, *(piece.points[1:] for piece in chain[1:])])
     if is_ring:
         points[-1] = points[0]
-    return Line(points, sum(piece.length for piece in chain),
-                sum(piece.contrast for piece in chain), chain[0].start, chain[-1].end)
+    return Line(points, np.concatenate([piece.contrast for piece in chain]),
+                np.concatenate([piece.variance for piece in chain]),
+                chain[0].start, chain[-1].end)
 
 
 def _turned(line: Line) -> Line:
@@ -194,4 +175,5 @@ def _turned(line: Line) -> Line:
     open_points = line.points[:-1]
     first = int(np.lexsort((open_points[:, 1], open_points[:, 0]))[0])
     points = np.roll(open_points, -first, axis=0)
-    return Line(np.concatenate([points, points[:1]]), line.length, line.contrast, None, None)
+    return Line(np.concatenate([points, points[:1]]), np.roll(line.contrast, -first),
+                np.roll(line.variance, -first))

@@ -20,7 +20,8 @@ from scipy.spatial import cKDTree
 from skimage.measure import find_contours
 
 from geoseg.coast.coastline import trace_coastline
-from geoseg.coast.contour import Line, ReadWater, log_odds_of_land, trace_contour
+from geoseg.coast.contour import Line, trace_contour
+from geoseg.coast.odds import Odds, ReadOdds, log_odds, smooth_odds, without_ties
 from geoseg.errors import GeosegError, OutputError, RasterError
 from geoseg.maps.classify import classify
 from geoseg.maps.polygons import polygonize
@@ -47,14 +48,20 @@ def noisy(land: np.ndarray, noise: float, seed: int = 0) -> np.ndarray:
     return np.clip(moved, 0, 1)
 
 
-def in_memory(water: np.ndarray, valid: np.ndarray | None = None) -> ReadWater:
+def in_memory(water: np.ndarray, valid: np.ndarray | None = None) -> ReadOdds:
     valid = np.ones(water.shape, dtype=bool) if valid is None else valid
+    z = np.where(valid, log_odds(water), 0.0)
 
-    def read(window: Window) -> tuple[np.ndarray, np.ndarray]:
-        rows, columns = window.toslices()
-        return water[rows, columns], valid[rows, columns]
+    def read(window: Window) -> Odds:
+        here = window.toslices()
+        return Odds(z[here][np.newaxis], np.ones(1), valid[here], np.ones_like(valid[here]))
 
     return read
+
+
+def log_odds_of_land(water: np.ndarray, valid: np.ndarray, smooth: float) -> np.ndarray:
+    z = log_odds(water)
+    return without_ties(smooth_odds(z, valid, smooth) if smooth else z)
 
 
 def to_pixels(frame: gpd.GeoDataFrame, transform: Affine) -> np.ndarray:
@@ -137,8 +144,9 @@ def test_strips_do_not_matter(rows: int, smooth: float) -> None:
     assert len(whole) == len(cut)
     for one, other in zip(canonical(whole), canonical(cut), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-6)
-    assert sum(line.contrast for line in cut) == pytest.approx(
-        sum(line.contrast for line in whole))
+    for values in ("contrast", "variance"):
+        assert sum(getattr(line, values) @ line.lengths for line in cut) == pytest.approx(
+            sum(getattr(line, values) @ line.lengths for line in whole))
 
 
 @settings(max_examples=40, deadline=None)
@@ -166,7 +174,7 @@ def test_smooth_field_gives_the_same_lines_as_scikit_image() -> None:
     z = log_odds_of_land(water, np.ones(water.shape, dtype=bool), 1.0)
     expected = find_contours(z, 0.0)
     assert len(lines) == len(expected)
-    ours = sorted(line.length for line in lines)
+    ours = sorted(line.lengths.sum() for line in lines)
     theirs = sorted(float(np.hypot(*np.diff(line, axis=0).T).sum()) for line in expected)
     np.testing.assert_allclose(ours, theirs, rtol=1e-6)
 
@@ -238,7 +246,8 @@ def test_pixel_space_and_metadata(tmp_path: Path) -> None:
     out = trace_coastline(path, water="water", out=tmp_path / "c.gpkg")
     frame = gpd.read_file(out)
     assert frame.crs is None
-    assert list(frame.columns) == ["length_px", "confidence", "kind", "is_ring", "geometry"]
+    assert list(frame.columns) == ["length_px", "confidence", "sigma_px", "kind", "is_ring",
+                                   "coast", "source", "geometry"]
     np.testing.assert_allclose(frame["length_px"], frame.length)
     assert frame.total_bounds[3] <= 0  # y = -row
     assert frame["is_ring"].dtype == bool

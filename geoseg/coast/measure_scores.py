@@ -70,7 +70,8 @@ class CoastlineScores:
     def table(self) -> str:
         """Return the numbers as aligned text, with the intervals below."""
         signed = self.missed.bias is not None
-        head = ["metres", "", "samples", "mean", "median", "RMSE", "p95", "max", *(["bias"] * signed),
+        head = ["metres", "", "samples", "mean", "median", "RMSE", "p95", "max",
+                *(["bias"] if signed else []),
                 *(f"<= {most:g} m" for most in self.options.within), "coverage"]
         lines = [head]
         named = [(date.date or "", date.missed, date.strayed) for date in self.dates]

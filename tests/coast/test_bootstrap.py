@@ -33,15 +33,26 @@ def test_single_values_are_drawn_as_scipy_does() -> None:
 def test_the_interval_holds_the_truth_though_neighbours_err_alike() -> None:
     random = np.random.default_rng(0)
     held, held_singly = 0, 0
-    for _ in range(100):
+    for _ in range(50):
         values = autoregressive(0.95, 3000, random)
         block = round(block_length(correlation_length(values - values.mean(), 1.0), 3000))
         low, high = block_interval(values, block)
         held += low <= 0 <= high
         low, high = block_interval(values[:500], 1)
         held_singly += low <= 0 <= high
-    assert held >= 85
-    assert held_singly < 50  # what is claimed if neighbours are taken to be independent
+    assert held >= 42
+    assert held_singly < 25  # what is claimed if neighbours are taken to be independent
+
+
+@pytest.mark.parametrize(("dates", "least"), [(5, 0.86), (24, 0.9)])
+def test_the_interval_of_few_skewed_means(dates: int, least: float) -> None:
+    """Distances have a long tail; plain percentiles hold the truth in 82 and 92 of 100 cases."""
+    random = np.random.default_rng(1)
+    held = 0
+    for _ in range(200):
+        low, high = block_interval(random.gamma(4, 1.7, dates), 1)
+        held += low <= 4 * 1.7 <= high
+    assert held / 200 >= least
 
 
 def test_means_weigh_blocks_by_what_they_hold() -> None:

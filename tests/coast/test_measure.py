@@ -13,6 +13,7 @@ import pytest
 import shapely
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from scipy import stats
 from scipy.integrate import quad
 
 from geoseg.coast.coastline import trace_coastline
@@ -209,17 +210,16 @@ def test_the_mean_over_dates_has_an_interval_and_blocks_can_be_asked_for(folder:
     assert scores.over_dates.interval is not None
     low, high = scores.over_dates.interval
     assert scores.over_dates.mean == scores.missed_mean.mean == pytest.approx(6)
-    # 1.96 standard errors of a mean of eight, by the normal distribution
-    reach = 1.96 * float(np.std(offsets)) / math.sqrt(8)
-    assert (6 - low, high - 6) == pytest.approx((reach, reach), rel=0.2)
+    reach = float(stats.t.ppf(0.975, 7) * stats.sem(offsets))
+    assert high - low == pytest.approx(2 * reach, rel=0.1)
+    assert 6 - low < high - 6  # like the distances, with a tail above
     assert scores.missed_mean.resampled == "dates"
     blocks = measure_coastline(lines, reference, block=100).missed_mean
     assert blocks.resampled == "blocks of 100 m"
     assert blocks.interval is not None
-    # 80 blocks, ten of each offset, taken to be independent
-    reach /= math.sqrt(10)
+    reach = float(stats.t.ppf(0.975, 79) * stats.sem(np.repeat(offsets, 10)))
     low, high = blocks.interval
-    assert (6 - low, high - 6) == pytest.approx((reach, reach), rel=0.2)
+    assert (6 - low, high - 6) == pytest.approx((reach, reach), rel=0.1)
 
 
 def test_blocks_follow_how_far_errors_are_alike(folder: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import geopandas as gpd
 import numpy as np
 import pytest
+from scipy import stats
 
 from geoseg.coast.measure import measure_coastline
 from geoseg.coast.measure_scores import CoastlineScores
@@ -34,9 +35,9 @@ def test_the_known_score(scores: CoastlineScores) -> None:
     assert scores.over_dates.interval is not None
     assert scores.over_dates.mean == pytest.approx(6.7, abs=0.05)
     low, high = scores.over_dates.interval
-    reach = 1.96 * float(np.std(means)) / 24 ** 0.5
+    reach = float(stats.t.ppf(0.975, 23) * stats.sem(means))
     assert (scores.over_dates.mean - low, high - scores.over_dates.mean) == pytest.approx(
-        (reach, reach), rel=0.15)
+        (reach, reach), rel=0.1)
 
 
 def test_dates_with_more_points_weigh_more_over_all_samples(scores: CoastlineScores) -> None:
@@ -56,12 +57,23 @@ def test_distances_are_those_of_shapely(beach: Path, scores: CoastlineScores) ->
         assert date.missed.mean == pytest.approx(near.distance(line).mean())
 
 
-def test_the_lines_lie_seaward(scores: CoastlineScores) -> None:
-    """Points are given by their distance along transects that run from land to sea."""
-    assert scores.missed.bias is not None
-    assert scores.missed.bias > 0
-    first = scores.dates[0]
-    assert first.missed.bias == pytest.approx(first.missed.mean)  # all ten points lie landward
+def test_seaward_is_farther_along_transects(beach: Path, tmp_path: Path) -> None:
+    """Transects run from land to sea: where a line crosses farther out, it lies seaward."""
+    lines, gps = beach / "s2_shorelines_shorex.gpkg", beach / "gps_survey_points.gpkg"
+    scores = measure_coastline(lines, gps, days=10, land="right", out=tmp_path / "errors.gpkg")
+    errors = gpd.read_file(tmp_path / "errors.gpkg")
+    transects = gpd.read_file(beach / "transects.geojson").to_crs(errors.crs).geometry
+    dated = gpd.read_file(lines).to_crs(errors.crs)
+    farther = []
+    for point, date in zip(errors.geometry, errors["date"], strict=True):
+        transect = transects.iloc[int(transects.distance(point).argmin())]
+        line = dated[dated["DATE"].astype(str) == date.replace("-", "")].geometry.iloc[0]
+        farther.append(transect.project(transect.intersection(line)) - transect.project(point))
+    clear = np.abs(farther) > 1
+    assert clear.sum() > 150
+    np.testing.assert_array_equal(np.sign(farther)[clear], np.sign(errors["seaward_m"])[clear])
+    assert (errors["seaward_m"].abs() <= np.abs(farther) + 0.5).all()
+    assert scores.missed.bias == pytest.approx(errors["seaward_m"].mean())
 
 
 def test_a_line_of_reference(beach: Path, tmp_path: Path) -> None:

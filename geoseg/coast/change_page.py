@@ -16,7 +16,7 @@ from geoseg.coast.changes import Change
 from geoseg.coast.rates import Rate
 from geoseg.maps.html import render
 
-MOST_CHARTS, MOST_ROWS = 24, 200
+MOST_CHARTS, MOST_ROWS = 24, 60
 """Transects that are drawn over time, and that are listed."""
 
 

@@ -101,21 +101,22 @@ def _about_source(source: SourceChange) -> Iterator[str]:
     if source.kind == "line" and not source.corrected:
         yield (f"{source.name}: lines lie where the water stood. Without water levels and the "
                "slope of the beach, each metre of tide moves them by 1 / slope metres.")
+    total = len(found.date)
     if source.outlier.any():
-        count, total = int(source.outlier.sum()), len(source.outlier)
-        yield (f"{source.name}: {count:,} of {total:,} positions lie oddly far from the rest and "
-               "do not count (crosses in the charts); a storm can look like that too.")
+        yield (f"{source.name}: positions that lie oddly far from the rest and do not count "
+               f"(crosses in the charts): {int(source.outlier.sum()):,} of {total:,}; a storm can "
+               "look like that too.")
     several = int((found.meetings > 1).sum())
     if several:
-        yield (f"{source.name}: {several:,} of {len(found.meetings):,} positions were chosen among "
-               "several of their date.")
+        yield (f"{source.name}: positions chosen among several of their date: {several:,} of "
+               f"{total:,}.")
     if found.too_far:
-        yield f"{source.name}: {found.too_far:,} points lie too far from their transect."
+        yield f"{source.name}: points too far from their transect, left out: {found.too_far:,}."
     if source.undated:
-        yield f"{source.name}: {source.undated:,} features without a date were left out."
+        yield f"{source.name}: features without a date, left out: {source.undated:,}."
     bare = sum(rate.n == 0 for rate in source.rates)
     if bare:
-        yield f"{source.name}: {bare} of {len(source.rates)} transects are not met."
+        yield f"{source.name}: transects that are not met: {bare:,} of {len(source.rates):,}."
 
 
 def _about_memory(change: Change) -> Iterator[str]:

@@ -1,12 +1,10 @@
-"""The whole way: layers with dates in, layers and a page out."""
+"""The whole way: layers with dates in, layers out."""
 
 from __future__ import annotations
 
 import json
 import re
-import sqlite3
 from collections.abc import Callable
-from html.parser import HTMLParser
 from pathlib import Path
 
 import geopandas as gpd
@@ -21,47 +19,33 @@ from geoseg.coast.changes import Change
 from geoseg.coast.rates import Rate, fit_line
 from geoseg.coast.transects import cast_transects
 from geoseg.errors import Cancelled, GeosegError, OutputError, SourceError
-
-X, Y = 500_000.0, 5_400_000.0
-RATES = {"A": -2.5, "B": 0.0, "C": 1.5}
-DATES = [f"{year}-0{month}-01" for year in range(2000, 2010) for month in (3, 9)]
-
-
-def save(path: Path, shapes: list[object], crs: object = 32633, **columns: list) -> Path:
-    gpd.GeoDataFrame(columns, geometry=[shapely.transform(shape, lambda xy: np.add(xy, (X, Y)))
-                                        for shape in shapes], crs=crs).to_file(path)
-    return path
+from tests.coast.change_cases import (
+    DATES,
+    RATES,
+    X,
+    Y,
+    coastline,
+    known_lines,
+    known_points,
+    known_transects,
+    position,
+    save,
+)
 
 
 @pytest.fixture
 def transects(tmp_path: Path) -> Path:
-    return save(tmp_path / "transects.gpkg", [shapely.LineString([(0, y), (200, y)])
-                                              for y in (0, 100, 200)], name=list(RATES))
-
-
-def position(place: int, date: str) -> float:
-    """Metres from the origin: exactly so many a year, by the calendar's mean year."""
-    days = (np.datetime64(date) - np.datetime64("2000-01-01")).astype(int)
-    return 100 + list(RATES.values())[place] * days / 365.2425 + 0.5 * (-1) ** (days // 180)
-
-
-def coastline(date: str, shift: float = 0.0) -> shapely.LineString:
-    return shapely.LineString([(position(0, date) + shift, -50), *(
-        (position(place, date) + shift, 100 * place) for place in range(3)),
-        (position(2, date) + shift, 250)])
+    return known_transects(tmp_path)
 
 
 @pytest.fixture
 def lines(tmp_path: Path) -> Path:
-    return save(tmp_path / "satellite.gpkg", [coastline(date) for date in DATES], date=DATES)
+    return known_lines(tmp_path)
 
 
 @pytest.fixture
 def points(tmp_path: Path) -> Path:
-    spots = [(place, date) for place in range(3) for date in DATES[::2]]
-    return save(tmp_path / "survey.gpkg", [
-        shapely.Point(position(place, date), 100 * place + 3) for place, date in spots],
-        date=[date for _, date in spots], profile=["abc"[place] for place, _ in spots])
+    return known_points(tmp_path)
 
 
 @pytest.fixture
@@ -296,68 +280,6 @@ def test_cancelling_leaves_nothing(lines: Path, tmp_path: Path,
     with pytest.raises(Cancelled):
         measure(lines, progress=stop)
     assert not (tmp_path / "out.gpkg").exists()
-
-
-class Page(HTMLParser):
-    """Collects what a page refers to, and its rows."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.links: list[str] = []
-        self.rows: list[list[str]] = []
-        self.lists: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.links += [value for name, value in attrs if name in ("src", "href") and value]
-        if tag == "tr":
-            self.rows.append([])
-        elif tag in ("td", "th"):
-            self.rows[-1].append("")
-
-    def handle_data(self, data: str) -> None:
-        if self.rows and self.rows[-1] and data.strip():
-            self.rows[-1][-1] += data.strip()
-
-
-def test_the_page_opens_offline_and_shows_the_rates(
-        lines: Path, points: Path, tmp_path: Path, measure: Callable[..., Change]) -> None:
-    change = measure([lines, points], report=tmp_path / "page.html")
-    text = change.report.read_text()
-    page = Page()
-    page.feed(text)
-    assert len(page.links) == 1 + 3
-    assert all(link.startswith("data:image/svg+xml") for link in page.links)
-    fit = change.sources[1].rates[0].fit
-    low, high = fit.interval(0.95)
-    shown = [f"{value:+.2f}".replace("-", "−") for value in (fit.rate, low, high)]
-    row = next(row for row in page.rows if row[:2] == ["", "survey"])
-    assert row[2:4] == [shown[0], f"{shown[1]} to {shown[2]}"]
-    assert "2 of 3 transects move significantly (1 landward, 1 seaward) at 95 %" in text
-    assert "intervals overlap on 3 of 3 transects" in text
-
-
-def test_names_do_not_break_the_page(tmp_path: Path, lines: Path,
-                                     measure: Callable[..., Change]) -> None:
-    odd = save(tmp_path / "t.gpkg", [shapely.LineString([(0, 0), (200, 0)])], name=["<b>$x_1$&"])
-    text = measure(lines, transects=odd, report=tmp_path / "page.html").report.read_text()
-    assert "<h3>&lt;b&gt;$x_1$&amp;</h3>" in text
-
-
-def test_layers_carry_styles(lines: Path, points: Path, measure: Callable[..., Change]) -> None:
-    change = measure([lines, points])
-    with sqlite3.connect(change.path) as database:
-        styles = dict(database.execute("SELECT f_table_name, styleQML FROM layer_styles"))
-    assert set(styles) == {"transects_satellite", "transects_survey", "crossings"}
-    for name in ("transects_satellite", "transects_survey"):
-        layer = gpd.read_file(change.path, layer=name)
-        assert all(f'value="{value}"' in styles[name] for value in layer["change"])
-    assert 'attr="source"' in styles["crossings"]
-    with sqlite3.connect(measure(lines).path) as database:
-        styles = dict(database.execute("SELECT f_table_name, styleQML FROM layer_styles"))
-    ranges = re.findall(r'lower="([\d.]+)" upper="([\d.]+)"', styles["crossings"])
-    years = gpd.read_file(change.path, layer="crossings")["year"]
-    assert len(ranges) == 5
-    assert all(any(float(low) <= year <= float(high) for low, high in ranges) for year in years)
 
 
 @pytest.mark.parametrize(("rate", "name"), [

@@ -34,19 +34,33 @@ class _Plan:
     """What applies to every source."""
 
     transects: Transects
+    """The transects."""
     start: np.datetime64 | None
+    """First date that counts."""
     end: np.datetime64 | None
+    """Last date that counts."""
     sigma_field: str | None
+    """Attribute with standard deviations, if one was named."""
     sigma: float | None
+    """Standard deviation in m of positions without one."""
     reach: float
+    """Metres by which a point may lie off its transect."""
     choice: Choice
+    """Which of several crossings counts."""
     outliers: float | None
+    """Robust standard deviations that count, or None for what suits the source."""
     confidence: float
+    """Of the intervals, 0..1."""
     independent: bool
+    """Whether positions are taken for independent."""
     levels: WaterLevels | None
+    """Heights of the water by date."""
     level_field: str | None
+    """Attribute with heights of the water."""
     slopes: np.ndarray
+    """float64: slope of the beach face by transect, NaN without a correction."""
     reference: float
+    """Height in m that waterlines are brought to."""
 
 
 def measure_change(sources: str | Path | Sequence[str | Path], transects: str | Path, *,

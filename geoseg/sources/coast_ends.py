@@ -104,7 +104,25 @@ def metres_per_unit(crs: pyproj.CRS, bounds: Bounds) -> np.ndarray:
     return np.array(lengths) / step
 
 
-def bridges(segments: np.ndarray, area: BaseGeometry, scale: np.ndarray, max_gap: float
+def open_ends(segments: np.ndarray, scale: np.ndarray, reach: float) -> np.ndarray:
+    """Return where lines stop or start and no other goes on within reach.
+
+    Args:
+        segments: float64 (n, 2, 2).
+        scale: Metres per unit of x and of y.
+        reach: Longest gap in metres.
+
+    Returns:
+        float64 (m, 2): x and y.
+    """
+    nodes = Nodes.of(segments)
+    stops, starts = nodes.places[nodes.stops], nodes.places[nodes.starts]
+    pairs = _pairs(stops * scale, starts * scale, reach)
+    return np.concatenate([np.delete(stops, [stop for _, stop, _ in pairs], axis=0),
+                           np.delete(starts, [start for *_, start in pairs], axis=0)])
+
+
+def bridges(segments: np.ndarray, area: BaseGeometry, scale: np.ndarray, reach: float
             ) -> tuple[np.ndarray, np.ndarray]:
     """Return segments that join open ends with each other, or with the edge of the area.
 
@@ -115,25 +133,17 @@ def bridges(segments: np.ndarray, area: BaseGeometry, scale: np.ndarray, max_gap
         segments: float64 (n, 2, 2).
         area: Valid polygon.
         scale: Metres per unit of x and of y, see `metres_per_unit`.
-        max_gap: Longest gap in metres; `SAME_PLACE` is the least.
+        reach: Longest gap in metres.
 
     Returns:
         float64 (m, 2, 2) segments, and the lengths in metres of the gaps that they close.
     """
     nodes = Nodes.of(segments)
     ends = nodes.places[nodes.stops] * scale, nodes.places[nodes.starts] * scale
-    reach = max(max_gap, SAME_PLACE)
     polygon = shapely.orient_polygons(shapely.transform(area, lambda points: points * scale))
-    options = [(gap, False, (stop, start)) for gap, stop, start in _pairs(*ends, reach)]
-    for is_start, places in enumerate(ends):
-        points = shapely.points(places)
-        gaps = shapely.distance(polygon.boundary, points)
-        at_edge = np.flatnonzero((gaps <= reach) & shapely.covers(polygon, points))
-        options += [(float(gaps[n]), True, (-1, int(n)) if is_start else (int(n), -1))
-                    for n in at_edge]
     found, lengths = [np.empty((0, 2, 2))], []
     used: set[tuple[int, int]] = set()
-    for gap, is_edge, pair in sorted(options):
+    for gap, is_edge, pair in sorted(_options(ends, polygon, reach)):
         joined = {(side, number) for side, number in enumerate(pair) if number >= 0}
         if used & joined:
             continue
@@ -145,6 +155,20 @@ def bridges(segments: np.ndarray, area: BaseGeometry, scale: np.ndarray, max_gap
         found.append(np.stack([chain[:-1], chain[1:]], axis=1) / scale)
         lengths.append(gap)
     return _anchored(np.concatenate(found), nodes.places, scale), np.array(lengths)
+
+
+def _options(ends: tuple[np.ndarray, np.ndarray], polygon: BaseGeometry, reach: float
+             ) -> list[tuple[float, bool, tuple[int, int]]]:
+    """Return what could be joined: the gap, whether to the edge, and stop and start or -1."""
+    options = [(gap, False, (stop, start)) for gap, stop, start in _pairs(*ends, reach)]
+    for is_start, places in enumerate(ends):
+        points = shapely.points(places)
+        gaps = shapely.distance(polygon.boundary, points)
+        # An end on the edge may count as outside of it by rounding.
+        inside = shapely.covers(polygon, points) | (gaps <= SAME_PLACE)
+        options += [(float(gaps[n]), True, (-1, int(n)) if is_start else (int(n), -1))
+                    for n in np.flatnonzero(inside & (gaps <= reach))]
+    return options
 
 
 def _pairs(stops: np.ndarray, starts: np.ndarray, reach: float) -> list[tuple[float, int, int]]:

@@ -24,6 +24,7 @@ from geoseg.sources.coast_ends import (
     bridges,
     metres_per_unit,
     near,
+    open_ends,
 )
 
 _SLIP = 10.0
@@ -54,6 +55,11 @@ class Coast:
     max_gap: float
     """Longest gap in metres that is bridged."""
 
+    @property
+    def _reach(self) -> float:
+        """Metres within which two ends are joined."""
+        return max(self.max_gap, SAME_PLACE)
+
     def place(self, point: np.ndarray) -> str:
         """Return a place in words: longitude and latitude."""
         change = pyproj.Transformer.from_crs(self.crs, "EPSG:4326", always_xy=True)
@@ -74,10 +80,9 @@ class Coast:
                 to tell which side the area lies on.
         """
         scale = metres_per_unit(self.crs, area.bounds)
-        reach = max(self.max_gap, SAME_PLACE)
-        segments = near(self.segments, area, 3 * reach / float(scale.min()))
+        segments = near(self.segments, area, 3 * self._reach / float(scale.min()))
         shapely.prepare(area)
-        made, gaps = bridges(segments, area, scale, self.max_gap)
+        made, gaps = bridges(segments, area, scale, self._reach)
         self._tell_gaps(gaps)
         segments = np.concatenate([segments, made])
         self._refuse_clashes(segments, area)
@@ -164,8 +169,7 @@ class Coast:
                               "to tell whether that is sea or land",
                               "Give the coastline of the area, and check its CRS")
         eye, (*_, foot) = shapely.point_on_surface(face), shapely.get_coordinates(way)
-        nodes = Nodes.of(self.segments)
-        ends = nodes.places[nodes.starts | nodes.stops]
+        ends = open_ends(self.segments, metres_per_unit(self.crs, face.bounds), self._reach)
         seen = {self._seen_from(eye, self.segments, tree, share,
                                 int(tree.nearest(shapely.Point(foot)))) for share in _ALONG}
         if (ends == foot).all(axis=1).any() or len(seen - {None}) != 1:

@@ -17,6 +17,7 @@ from geoseg.sources.coast_faces import Coast
 from tests.sources.coasts import EAST, NORTH
 
 UTM = pyproj.CRS.from_epsg(32633)
+DEGREES = pyproj.CRS.from_epsg(4326)
 CELL = 1000.0
 WHOLE = shapely.box(EAST, NORTH, EAST + 2 * CELL, NORTH + 2 * CELL)
 
@@ -59,8 +60,8 @@ def world(seed: int) -> tuple[list[shapely.LineString], shapely.Geometry, shapel
     return lines, land, box if rng.random() < 0.7 else box.centroid.buffer(width, quad_segs=4)
 
 
-def coast(lines: list[shapely.LineString], *, on_left: bool = True) -> Coast:
-    return Coast("coast", segments_of(np.array(lines, dtype=object)), UTM, on_left, 0.0)
+def coast(lines: list[shapely.LineString], *, on_left: bool = True, crs: pyproj.CRS = UTM) -> Coast:
+    return Coast("coast", segments_of(np.array(lines, dtype=object)), crs, on_left, 0.0)
 
 
 seeds = st.integers(0, 2**32)
@@ -78,6 +79,40 @@ def test_the_land_is_that_of_the_islands(seed):
     assert shapely.is_valid(faces).all()
     assert shapely.union_all(faces).symmetric_difference(area).area < 1e-5
     assert shapely.area(faces).sum() == pytest.approx(area.area, rel=1e-11)
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=seeds)
+def test_lines_that_were_cut_to_the_area_serve_as_well(seed):
+    lines, land, area = world(seed)
+    cut = shapely.get_parts(shapely.intersection(np.array(lines, dtype=object), area))
+    cut = cut[shapely.length(cut) > 0]
+    assume(len(cut))
+    faces, is_land = coast(list(cut)).split(area)
+    assert shapely.union_all(faces[is_land]).symmetric_difference(land & area).area < 1e-3
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=seeds, in_degrees=st.booleans())
+def test_ends_that_lie_millimetres_apart_are_joined(seed, in_degrees):
+    lines, land, area = world(seed)
+    assume(lines)
+    rng = np.random.default_rng(seed)
+    lines = list({way.wkb: way for way in lines}.values())
+    ragged = [shapely.transform(way, lambda points: points + rng.uniform(-0.003, 0.003, 2))
+              for way in lines]
+
+    def moved(shape):
+        """Take metres to degrees, or leave them."""
+        return shapely.transform(
+            shape, lambda points: (points - (EAST, NORTH)) * (1 / 71_000, 1 / 111_000) + (15, 50))
+
+    if in_degrees:
+        ragged, land, area = [moved(way) for way in ragged], moved(land), moved(area)
+    faces, is_land = coast(ragged, crs=DEGREES if in_degrees else UTM).split(area)
+    wrong = shapely.union_all(faces[is_land]).symmetric_difference(land & area).area
+    assert wrong * (71_000 * 111_000 if in_degrees else 1) < 0.003 * 1.5 * sum(
+        way.length for way in lines)
 
 
 @settings(max_examples=40, deadline=None)

@@ -19,20 +19,24 @@ _LOGISTIC = math.pi**2 / 3
 """Variance of the standard logistic distribution."""
 
 
-def contrasts(points: np.ndarray, odds: Odds) -> np.ndarray:
+def land_shares(odds: Odds) -> np.ndarray:
+    """Return the probability of land, float (rows, columns); even odds where there are no data."""
+    return np.asarray(np.where(odds.valid, expit(odds.mean), 0.5))
+
+
+def contrasts(points: np.ndarray, land: np.ndarray) -> np.ndarray:
     """Return the contrast across each segment of a line.
 
     Args:
         points: float64 (n, 2): (column, row) in pixels from the centre of the window's first.
-        odds: Log odds as they were read, not smoothed.
+        land: Probability of land (rows, columns), not smoothed.
 
     Returns:
         float64 (n - 1,): the probability of land one pixel to the land side of the segment's
         middle, minus that one pixel to the water side, interpolated bilinearly; 0 to 1.
     """
-    # No evidence where there is no data: even odds.
-    land, water = _beside(np.where(odds.valid, expit(odds.mean), 0.5), points)
-    return np.asarray(np.clip(land - water, 0, 1))
+    inner, outer = _beside(land, points)
+    return np.asarray(np.clip(inner - outer, 0, 1))
 
 
 def variances(points: np.ndarray, odds: Odds, smooth: float, pixel_size: tuple[float, float]
@@ -77,7 +81,7 @@ def variances(points: np.ndarray, odds: Odds, smooth: float, pixel_size: tuple[f
 def _curvatures(field: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Return the curvature per pixel of a field's contour at the middle of each segment."""
     middle = (points[:-1] + points[1:]) / 2
-    z = {(x, y): _at(field, middle + (x, y)) for x in (-1, 0, 1) for y in (-1, 0, 1)}
+    z = {(x, y): _at(field, np.add(middle, (x, y))) for x in (-1, 0, 1) for y in (-1, 0, 1)}
     x, y = (z[1, 0] - z[-1, 0]) / 2, (z[0, 1] - z[0, -1]) / 2
     xx, yy = z[1, 0] - 2 * z[0, 0] + z[-1, 0], z[0, 1] - 2 * z[0, 0] + z[0, -1]
     xy = (z[1, 1] - z[1, -1] - z[-1, 1] + z[-1, -1]) / 4

@@ -15,7 +15,7 @@ from contourpy import LineType, contour_generator
 from rasterio.windows import Window
 from scipy.ndimage import maximum_filter1d, minimum_filter1d
 
-from geoseg.coast.certainty import REACH, contrasts, variances
+from geoseg.coast.certainty import REACH, contrasts, land_shares, variances
 from geoseg.coast.odds import TRUNCATE, Odds, ReadOdds, without_ties
 from geoseg.geo.windows import grow
 from geoseg.progress import Progress, track
@@ -92,6 +92,7 @@ def _trace_strip(read: ReadOdds, strip: Window, shape: tuple[int, int], smooth: 
         left, right = max(0, first - margin), min(shape[1], stop + margin)
         raw = odds.columns(left, right)
         smoothed = raw.smoothed(smooth)
+        land = land_shares(raw)
         here = np.s_[inner, first - left:stop - left]
         z = without_ties(smoothed.mean[here])
         generator = contour_generator(
@@ -101,7 +102,7 @@ def _trace_strip(read: ReadOdds, strip: Window, shape: tuple[int, int], smooth: 
             points = np.asarray(found)
             local = np.add(points, (first - left, inner.start))
             points = np.add(points, (first, 0))
-            yield Line(np.add(points, (0, strip.row_off)), contrasts(local, raw),
+            yield Line(np.add(points, (0, strip.row_off)), contrasts(local, land),
                        variances(local, smoothed, smooth, pixel_size),
                        _seam(points[0], strip, shape[0]), _seam(points[-1], strip, shape[0]))
 
@@ -113,8 +114,9 @@ def _mixed(odds: Odds, margin: int) -> list[tuple[int, int]]:
     those around them as far as smoothing reaches.
     """
     z = odds.mean
-    lowest = np.where(odds.valid, z, np.inf).min(axis=0)
-    highest = np.where(odds.valid, z, -np.inf).max(axis=0)
+    whole = bool(odds.valid.all())
+    lowest = (z if whole else np.where(odds.valid, z, np.inf)).min(axis=0)
+    highest = (z if whole else np.where(odds.valid, z, -np.inf)).max(axis=0)
     size = 2 * margin + 1
     mixed = ((minimum_filter1d(lowest, size) <= 0) & (maximum_filter1d(highest, size) >= 0))
     wide = np.flatnonzero(maximum_filter1d(mixed, 3))

@@ -84,7 +84,7 @@ def fill_positions(positions: np.ndarray) -> np.ndarray:
     """
     place = np.arange(len(positions))
     there = ~np.isnan(positions)
-    return np.interp(place, place[there], positions[there])
+    return np.asarray(np.interp(place, place[there], positions[there]))
 
 
 def positions_line(positions: np.ndarray, along: Along) -> np.ndarray:

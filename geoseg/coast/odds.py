@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -14,11 +15,14 @@ from shapely.geometry.base import BaseGeometry
 
 from geoseg.geo.grid import Grid
 from geoseg.geo.legend import Legend
-from geoseg.maps.probabilities import STEPS, read_probabilities
+from geoseg.geo.raster import read as read_bands
+from geoseg.maps.probabilities import STEPS
 
 TRUNCATE = 4.0
 """The Gaussian ends at this many standard deviations."""
 _TINY = 1e-6
+_MOST = math.log(2 * STEPS - 1)
+"""Log odds of a probability half a storage step below 1."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,21 +62,24 @@ ReadOdds = Callable[[Window], Odds]
 """Reads a window, which lies in the raster."""
 
 
-def log_odds(water: np.ndarray) -> np.ndarray:
+def log_odds(land: np.ndarray, water: np.ndarray) -> np.ndarray:
     """Return the log odds of land against water.
 
-    Probabilities are clipped to half a storage step from 0 and 1, so that uint8 and float32
-    rasters weigh the same.
+    Probabilities count as at least half a storage step away from 0 and 1, so that uint8 and
+    float32 rasters weigh the same.
 
     Args:
-        water: Probability of water, 0 to 1.
+        land: Evidence for land, float (any shape), 0 or more, in any unit.
+        water: Evidence for water in the same unit.
 
     Returns:
-        float64 of the same shape.
+        Float of the same shape and type; 0 where there is no evidence at all.
     """
-    half = 0.5 / STEPS
-    water = np.clip(water, half, 1 - half, dtype=np.float64)
-    return np.asarray(np.log((1 - water) / water))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        z = np.log(land / water)
+    np.clip(z, -_MOST, _MOST, out=z)
+    z[np.isnan(z)] = 0
+    return np.asarray(z)
 
 
 def smooth_odds(z: np.ndarray, valid: np.ndarray, sigma: float) -> np.ndarray:
@@ -89,8 +96,14 @@ def smooth_odds(z: np.ndarray, valid: np.ndarray, sigma: float) -> np.ndarray:
     Returns:
         float64 (rows, columns); 0 where not valid.
     """
-    weight = gaussian_filter(valid.astype(np.float64), sigma, mode="constant", truncate=TRUNCATE)
-    total = gaussian_filter(np.where(valid, z, 0.0), sigma, mode="constant", truncate=TRUNCATE)
+    def blurred(values: np.ndarray) -> np.ndarray:
+        return np.asarray(gaussian_filter(values, sigma, mode="constant", truncate=TRUNCATE,
+                                          output=np.float64))
+
+    if valid.all():  # the weights then are those of the rows times those of the columns
+        rows, columns = (blurred(np.ones(size)) for size in valid.shape)
+        return np.asarray(blurred(z) / rows[:, np.newaxis] / columns)
+    total, weight = blurred(np.where(valid, z, 0.0)), blurred(valid)
     return np.asarray(np.divide(total, weight, out=np.zeros_like(total), where=valid))
 
 
@@ -123,11 +136,13 @@ def odds_reader(datasets: Sequence[DatasetReader], legends: Sequence[Legend],
     def read(window: Window) -> Odds:
         members, valid = [], np.ones((window.height, window.width), dtype=bool)
         for dataset, legend, classes in zip(datasets, legends, values, strict=True):
-            share, here = _water_share(dataset, window, classes, overlapping=legend.overlapping)
-            members.append(log_odds(share))
+            z, here = _read_member(dataset, window, classes, overlapping=legend.overlapping)
+            members.append(z)
             valid &= here
-        return Odds(np.where(valid, np.stack(members), 0.0), shares / shares.sum(), valid,
-                    _inside(area, grid.crop(window)))
+        stack = np.stack(members) if len(members) > 1 else members[0][np.newaxis]
+        if not valid.all():
+            stack[:, ~valid] = 0
+        return Odds(stack, shares / shares.sum(), valid, _inside(area, grid.crop(window)))
 
     return read
 
@@ -138,16 +153,25 @@ def _inside(area: BaseGeometry | None, grid: Grid) -> np.ndarray:
     return np.asarray(geometry_mask([area], grid.shape, grid.transform, invert=True), dtype=bool)
 
 
-def _water_share(dataset: DatasetReader, window: Window, values: list[int], *, overlapping: bool
+def _read_member(dataset: DatasetReader, window: Window, values: list[int], *, overlapping: bool
                  ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the probability that a pixel is water, and whether it has data.
+    """Return the log odds of one raster, float32, and whether a pixel has data.
 
-    Of exclusive classes it is their sum, over the sum of all, which rounding may have left beside
-    1; of overlapping classes, it is the likeliest of them.
+    Exclusive classes are added up on either side; since only the ratio matters, stored values
+    need no scale, and need not add up to 1 after rounding. Of overlapping classes, water is the
+    likeliest of them, and land all else.
     """
-    probabilities, valid = read_probabilities(dataset, window)
+    stored, masks = read_bands(dataset, window, dataset.indexes)
+    valid: np.ndarray = masks[0] if len(masks) == 1 else np.logical_and.reduce(masks)
     if overlapping:
-        return probabilities[values].max(axis=0), valid
-    total = probabilities.sum(axis=0, dtype=np.float64)
-    some = probabilities[values].sum(axis=0, dtype=np.float64)
-    return np.divide(some, total, out=np.full_like(total, 0.5), where=total > 0), valid
+        water = stored[values].max(axis=0) * np.float32(dataset.scales[0])
+        return log_odds(1 - water, water), valid
+    others = [value for value in range(len(stored)) if value not in values]
+    return log_odds(_sum(stored, others), _sum(stored, values)), valid
+
+
+def _sum(bands: np.ndarray, chosen: list[int]) -> np.ndarray:
+    total = bands[chosen[0]].astype(np.float32)
+    for value in chosen[1:]:
+        total += bands[value]
+    return np.asarray(total)

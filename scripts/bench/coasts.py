@@ -48,11 +48,13 @@ def main() -> None:
     methods: dict[str, Callable[[list[np.ndarray]], Points]] = {
         "3 x 3 rule": lambda members: minmax_pixels(
             np.where(members[0] > 0.5, LAND, SEA)) + 0.5,
-        "column argmax": lambda members: _by_column(members[:1]),
+        "column argmax": lambda members: _by_column(members[:1], 0),
+        "column argmax, sigma 1": lambda members: _by_column(members[:1], 1),
+        "column argmax, sigma 4": lambda members: _by_column(members[:1], 4),
         "contour": lambda members: _dense(_traced(members[:1], 0)),
         "contour, sigma 1 (default)": lambda members: _dense(_traced(members[:1], 1)),
         "contour, sigma 4": lambda members: _dense(_traced(members[:1], 4)),
-        f"mean column of {MEMBERS}": _by_column,
+        f"mean column of {MEMBERS}, sigma 4": lambda members: _by_column(members, 4),
         f"contour of mean log odds of {MEMBERS}, sigma 1": lambda members: _dense(
             _traced(members, 1)),
         f"contour of mean log odds of {MEMBERS}, sigma 4": lambda members: _dense(
@@ -85,7 +87,7 @@ def _members(coast: Coast, noise: float, field: int) -> list[np.ndarray]:
 
 
 def _traced(members: list[np.ndarray], smooth: float) -> list[Line]:
-    z = np.stack([log_odds(1 - land) for land in members])
+    z = np.stack([log_odds(land, 1 - land) for land in members])
     true, weights = np.ones(z.shape[1:], dtype=bool), np.full(len(z), 1 / len(z))
 
     def read(window: object) -> Odds:
@@ -100,12 +102,12 @@ def _dense(lines: list[Line]) -> Points:
         shapely.LineString(line.points + 0.5), 0.25)) for line in lines])
 
 
-def _by_column(members: list[np.ndarray]) -> Points:
+def _by_column(members: list[np.ndarray], smooth: float) -> Points:
     """Return the paper's coast: the likeliest row of each column, averaged over members."""
     positions = []
     for land in members:
-        smooth = gaussian_filter(land, 1)
-        coast = 4 * smooth * (1 - smooth)
+        share = gaussian_filter(land, smooth)
+        coast = 4 * share * (1 - share)
         positions.append(argmax_positions(coast, np.ones(coast.shape, dtype=bool), "columns"))
     mean = fill_positions(ensemble_positions(positions, [1.0] * len(positions)))
     line = shapely.LineString(positions_line(mean, "columns") + 0.5)
@@ -149,12 +151,13 @@ def _draw(coast: Coast, path: Path) -> None:
     for axes, noise in zip(figure.subplots(1, 2), (0.1, 0.8), strict=True):
         members = _members(coast, noise, 0)
         axes.imshow(members[0], cmap="gray", extent=(0, SIZE, SIZE, 0), vmin=-0.6, vmax=1.4)
-        column = _by_column(members[:1])
+        smooth = 1 if noise < 0.5 else 4
+        column = _by_column(members[:1], smooth)
         axes.plot(*column.T, color="#d7191c", linewidth=0.9, label="one row per column (the paper)")
-        for number, line in enumerate(_traced(members[:1], 1 if noise < 0.5 else 4)):
+        for number, line in enumerate(_traced(members[:1], smooth)):
             axes.plot(*(line.points + 0.5).T, color="#0571b0", linewidth=1.6,
                       label="traced coastline" if number == 0 else None)
-        axes.set(title=f"noise {noise:g}", xticks=[], yticks=[])
+        axes.set(title=f"noise {noise:g}, smoothing of {smooth} px", xticks=[], yticks=[])
     handles, labels = axes.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False)
     figure.savefig(path, dpi=110)

@@ -50,7 +50,7 @@ def noisy(land: np.ndarray, noise: float, seed: int = 0) -> np.ndarray:
 
 def in_memory(water: np.ndarray, valid: np.ndarray | None = None) -> ReadOdds:
     valid = np.ones(water.shape, dtype=bool) if valid is None else valid
-    z = np.where(valid, log_odds(water), 0.0)
+    z = np.where(valid, log_odds(1 - water, water), 0.0)
 
     def read(window: Window) -> Odds:
         here = window.toslices()
@@ -60,7 +60,7 @@ def in_memory(water: np.ndarray, valid: np.ndarray | None = None) -> ReadOdds:
 
 
 def log_odds_of_land(water: np.ndarray, valid: np.ndarray, smooth: float) -> np.ndarray:
-    z = log_odds(water)
+    z = log_odds(1 - water, water)
     return without_ties(smooth_odds(z, valid, smooth) if smooth else z)
 
 

@@ -170,5 +170,5 @@ def _nothing_counts(sources: Sources, errors: Sequence[Errors]) -> SourceError:
     nearest = min(float(error.distance[error.inside].min()) for error in errors
                   if error.inside.any())
     return SourceError(sources.lines.path, f"has no part beside {sources.reference.path}: the "
-                       f"nearest places are {nearest:,.0f} m apart, past the ends of the lines or "
+                       f"nearest places are {nearest:,.3g} m apart, past the ends of the lines or "
                        "too far", "Check that both show the same coast, or allow a larger distance")

@@ -222,6 +222,19 @@ def test_the_mean_over_dates_has_an_interval_and_blocks_can_be_asked_for(folder:
     assert (6 - low, high - 6) == pytest.approx((reach, reach), rel=0.1)
 
 
+def test_surveys_of_one_image_are_one_piece_of_evidence(folder: Path) -> None:
+    """Six images, each with four surveys that agree: no surer than the six means are."""
+    days = [f"2020-0{month}-10" for month in range(1, 7)]
+    lines = write(folder / "lines.gpkg", [line((0, y), (900, y)) for y in (2, 3, 5, 7, 11, 13)],
+                  days)
+    reference = write(folder / "gps.gpkg", spots(*[(10 * n, 0) for n in range(24)]),
+                      [day[:-2] + f"{number:02}" for day in days for number in (8, 9, 11, 12)])
+    scores = measure_coastline(lines, reference, days=3)
+    assert scores.missed.samples == 24
+    assert scores.over_dates is not None
+    assert scores.missed_mean.interval == pytest.approx(scores.over_dates.interval)
+
+
 def test_blocks_follow_how_far_errors_are_alike(folder: Path) -> None:
     """A wave: over half its length of 200 m the error is above, then below its mean."""
     x = np.arange(0, 10_001, 5.0)

@@ -163,7 +163,7 @@ def _options(ends: tuple[np.ndarray, np.ndarray], polygon: BaseGeometry, reach: 
     options = [(gap, False, (stop, start)) for gap, stop, start in _pairs(*ends, reach)]
     for is_start, places in enumerate(ends):
         points = shapely.points(places)
-        gaps = shapely.distance(polygon.boundary, points)
+        gaps = np.asarray(shapely.distance(polygon.boundary, points))
         # An end on the edge may count as outside of it by rounding.
         inside = shapely.covers(polygon, points) | (gaps <= SAME_PLACE)
         options += [(float(gaps[n]), True, (-1, int(n)) if is_start else (int(n), -1))

@@ -79,10 +79,10 @@ def read_coast(source: str | Path, area: BaseGeometry, *, kind: Literal["line", 
                ) -> CoastShapes:
     """Read the coast in and around an area.
 
-    Of a layer with a column `natural` that says `coastline` somewhere, only such features count,
-    and of their closed ways that became polygons (the layer `polygons` of `fetch_osm`) the outer
-    ring is the line. Lines are read within the area's bounds grown by their own size, or all of
-    them if none is there.
+    Of layers with OpenStreetMap's tags (a column `natural` or `osm_type`) only features with
+    `natural=coastline` count, and of those closed ways that became polygons (in the layer
+    `polygons` of `fetch_osm`) the outer ring is the line. Lines are read within the area's bounds
+    grown by their own size, or all of them if none is there.
 
     Args:
         source: Vector file, `file.gpkg|layername=x`, or an .osm or .pbf extract.
@@ -103,11 +103,8 @@ def read_coast(source: str | Path, area: BaseGeometry, *, kind: Literal["line", 
     tables = [table for table in tables if len(table)]
     if not tables:
         raise SourceError(source, "holds no features", "Give the layer of the coast")
-    tagged = [_tagged(table) for table in tables]
-    is_osm = any(table is not None for table in tagged)
-    if is_osm:
-        _refuse_from_extract(source, path)
-    chosen = [table for table in tagged if table is not None] or tables
+    is_osm = any({"osm_type", "natural"} & set(table.columns) for table in tables)
+    chosen = _coast_ways(source, path, tables) if is_osm and kind == "line" else tables
     shapes = [_parts(table, kind, rings=is_osm and kind == "line") for table in chosen]
     crs = pyproj.CRS.from_user_input(chosen[0].crs)
     found = [table.to_crs(crs) for table in shapes]
@@ -220,15 +217,20 @@ def _around(bounds: Bounds) -> Bounds:
     return 2 * left - right, 2 * bottom - top, 2 * right - left, 2 * top - bottom
 
 
-def _tagged(table: gpd.GeoDataFrame) -> gpd.GeoDataFrame | None:
-    """Return the features tagged as coastline, or None if the layer knows no such tag.
+def _coast_ways(source: str | Path, path: Path, tables: Sequence[gpd.GeoDataFrame]
+                ) -> list[gpd.GeoDataFrame]:
+    """Return the features tagged as coastline, of tables with OpenStreetMap's tags.
 
     Relations are left out: the rings of theirs have no direction of their own.
     """
-    if "natural" not in table.columns or not (table["natural"] == TAG).any():
-        return None
-    table = table[table["natural"] == TAG]
-    return table[table["osm_type"] != "relation"] if "osm_type" in table.columns else table
+    tagged = [table[table["natural"] == TAG] for table in tables if "natural" in table.columns]
+    ways = [table[table["osm_type"] != "relation"] if "osm_type" in table.columns else table
+            for table in tagged]
+    if not any(map(len, ways)):
+        raise SourceError(source, "holds no coastline (natural=coastline) around the area",
+                          'Fetch it with osm = { natural = "coastline" } in a class of the recipe')
+    _refuse_from_extract(source, path)
+    return [table for table in ways if len(table)]
 
 
 def _refuse_from_extract(source: str | Path, path: Path) -> None:

@@ -125,6 +125,14 @@ def test_what_fetch_osm_made_from_an_extract_lacks_islands_and_is_refused(tmp_pa
         split_sea_land(fetched, area=AREA, out=tmp_path / "out.gpkg")
 
 
+def test_roads_and_cliffs_are_no_coast(tmp_path):
+    cliffs = recipe(tmp_path, land="", cliff='osm = { natural = "cliff" }')
+    with overpass(answer(*elements())) as server:
+        fetched = fetch_osm(AREA, cliffs, out=tmp_path / "osm.gpkg", endpoint=server.url)
+    with pytest.raises(SourceError, match=r"holds no coastline \(natural=coastline\) around"):
+        split_sea_land(fetched, area=AREA, out=tmp_path / "out.gpkg")
+
+
 def test_a_node_that_the_extract_lacks_opens_the_line(tmp_path):
     with pytest.raises(SourceError, match=r"at longitude 8\.040000, latitude 50\.020000\."):
         split_sea_land(extract(tmp_path, without=(3,)), area=AREA, out=tmp_path / "out.gpkg")

@@ -23,7 +23,11 @@ _PUBLIC = {
     "refine": "geoseg.maps.refine",
     "classify": "geoseg.maps.classify",
     "polygonize": "geoseg.maps.polygons",
-    "trace_coastline": "geoseg.coast.coastline",
+    "split_sea_land": "geoseg.sources.sea_land",
+    "trace_coastline": "geoseg.coast.tracing.coastline",
+    "measure_coastline": "geoseg.coast.accuracy.measure",
+    "cast_transects": "geoseg.coast.change.transects",
+    "measure_change": "geoseg.coast.change.measure",
     "evaluate": "geoseg.maps.evaluate",
     "overview": "geoseg.maps.overview",
     "encode_rle": "geoseg.maps.rle",
@@ -43,7 +47,10 @@ __all__ = ["__version__", *_PUBLIC]
 # flake8: noqa: F401
 if TYPE_CHECKING:
     from geoseg.chain import run as run
-    from geoseg.coast.coastline import trace_coastline as trace_coastline
+    from geoseg.coast.accuracy.measure import measure_coastline as measure_coastline
+    from geoseg.coast.change.measure import measure_change as measure_change
+    from geoseg.coast.change.transects import cast_transects as cast_transects
+    from geoseg.coast.tracing.coastline import trace_coastline as trace_coastline
     from geoseg.comparison.compare import compare as compare
     from geoseg.describe import info as info
     from geoseg.errors import Cancelled as Cancelled
@@ -65,6 +72,7 @@ if TYPE_CHECKING:
     from geoseg.samples.export import export_chips as export_chips
     from geoseg.samples.labels import burn_labels as burn_labels
     from geoseg.sources.osm import fetch_osm as fetch_osm
+    from geoseg.sources.sea_land import split_sea_land as split_sea_land
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from geoseg.geo.legend import Legend
 from geoseg.geo.raster import open_raster
 from geoseg.geo.vector import layers, read_layer, summarize_layer
 from geoseg.maps.shares import class_shares
 from geoseg.samples.plan import SPLITS, ChipPlan
+
+if TYPE_CHECKING:
+    from geoseg.coast.accuracy.scores import CoastlineScores
 
 Numbers = dict[str, float | None]
 
@@ -23,6 +26,16 @@ _SCORES = ("mean_iou", "accuracy", "mean_dice", "kappa", "ece")
 def score_numbers(scores: Mapping[str, Any]) -> Numbers:
     """Return the overall scores out of what `Scores.to_dict` describes."""
     return {name: scores.get(name) for name in _SCORES}
+
+
+def direction_numbers(scores: CoastlineScores) -> Numbers:
+    """Return the distances of a coastline from its reference and back, in metres."""
+    numbers: Numbers = {}
+    for name, found in (("missed", scores.missed), ("strayed", scores.strayed)):
+        for key in ("mean", "median", "rmse", "p95", "coverage"):
+            numbers[f"{name}_{key}"] = None if found is None else getattr(found, key)
+    numbers["over_dates"] = None if scores.over_dates is None else scores.over_dates.mean
+    return numbers
 
 
 def chip_numbers(plan: ChipPlan) -> Numbers:

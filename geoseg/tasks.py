@@ -157,12 +157,43 @@ def _polygons(path: Path, given: Values) -> Answer:
     return _answer(given, numbers, f"Wrote {numbers['features']} polygons.")
 
 
+def _sea_land(path: Path, given: Values) -> Answer:
+    from geoseg.measures import column_numbers
+
+    numbers = column_numbers(path, "area_km2")
+    return _answer(given, numbers, f"Wrote {numbers['features']} polygons of sea and land.")
+
+
 def _coastline(path: Path, given: Values) -> Answer:
     from geoseg.measures import column_numbers
 
     numbers = column_numbers(path, "length_m", "length_px")
     numbers["lines"] = numbers["features"]
-    return _answer(given, numbers, f"Wrote {numbers['lines']} lines.")
+    return _answer(given, numbers, f"Wrote {numbers['lines']} lines.",
+                   polygons=given.get("polygons"))
+
+
+def _accuracy(scores: Any, given: Values) -> Answer:  # noqa: ANN401
+    from geoseg.measures import direction_numbers
+
+    return _answer(given, direction_numbers(scores), scores.table(), json=given.get("json"))
+
+
+def _transects(path: Path, given: Values) -> Answer:
+    from geoseg.measures import column_numbers
+
+    numbers = {"transects": column_numbers(path)["features"]}
+    return _answer(given, numbers, f"Cast {numbers['transects']} transects.")
+
+
+def _change(change: Any, given: Values) -> Answer:  # noqa: ANN401
+    from geoseg.geo.vector import layers
+
+    found = {f"layer_{number}": f"{change.path}|layername={layer}"
+             for number, layer in enumerate(layers(change.path))}
+    numbers = {"transects": len(change.transects.names), "sources": len(change.sources),
+               "significant": sum(len(source.significant) for source in change.sources)}
+    return _answer(given, numbers, change.table(), report=change.report, **found)
 
 
 def _evaluate(scores: Any, given: Values) -> Answer:  # noqa: ANN401
@@ -221,7 +252,9 @@ _WITHOUT_VERB = {"check": ("geoseg.selfcheck", "selfcheck"),
 _ANSWERS: dict[str, Callable[[Any, Values], Answer]] = {
     "fetch_osm": _osm, "burn_labels": _class_raster, "plan_chips": _plan, "export_chips": _export,
     "train": _train, "info": _info, "predict": _probabilities, "refine": _probabilities,
-    "classify": _class_raster, "polygonize": _polygons, "trace_coastline": _coastline,
+    "classify": _class_raster, "polygonize": _polygons, "split_sea_land": _sea_land,
+    "trace_coastline": _coastline, "measure_coastline": _accuracy, "cast_transects": _transects,
+    "measure_change": _change,
     "evaluate": _evaluate, "compare": _compare, "overview": _overview,
     "run": _run, "check": _check, "recipes": _recipes,
 }

@@ -16,10 +16,10 @@ import geoseg
 ROOT = Path(__file__).parents[1] / "geoseg"
 LONGEST_FILE = 400
 
-FLOORS = {"errors": 0, "progress": 0, "caller": 1, "geo": 1, "recipe": 2, "class_table": 2,
-          "sources": 3, "samples": 4, "learn": 5, "maps": 6, "coast": 7, "chain": 8,
-          "comparison": 8, "describe": 9, "measures": 9, "selfcheck": 9, "tasks": 10, "cli": 11,
-          "worker": 11, "__main__": 12}
+FLOORS = {"errors": 0, "progress": 0, "tables": 0, "caller": 1, "geo": 1, "recipe": 2,
+          "class_table": 2, "sources": 3, "samples": 4, "learn": 5, "maps": 6, "coast": 7,
+          "chain": 8, "comparison": 8, "describe": 9, "measures": 9, "selfcheck": 9, "tasks": 10,
+          "cli": 11, "worker": 11, "__main__": 12}
 """Rooms from the ground up; those at one height may use each other."""
 
 KEPT_TO = {"qgis": (), "torch": ("learn", "maps"), "torchvision": ("learn", "maps"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import click
 
 import geoseg
-from geoseg.cli import comparing, labels, learning, maps, whole
+from geoseg.cli import coasts, comparing, labels, learning, maps, whole
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -26,13 +26,17 @@ def main() -> None:
     """From an image and OpenStreetMap to a scored map.
 
     The steps, in order: fetch-osm, burn-labels, plan-chips, train, predict, refine, classify,
-    polygonize, trace-coastline, evaluate. `geoseg run` does all of them (refine only if the recipe
+    polygonize, evaluate. `geoseg run` does all of them (refine only if the recipe
     says so). Every result opens in QGIS.
+
+    Coasts: split-sea-land makes labels, trace-coastline draws the line, measure-coastline scores
+    it against a survey; cast-transects and measure-change follow it over the years.
     """
 
 
 for command in (labels.fetch_osm, labels.burn_labels, labels.plan_chips, labels.export_chips,
                 learning.train, learning.info, maps.predict, maps.refine, maps.classify,
-                maps.polygonize, maps.trace_coastline, maps.evaluate, comparing.compare, whole.run,
-                whole.recipes):
+                maps.polygonize, maps.evaluate, comparing.compare, whole.run, whole.recipes,
+                coasts.split_sea_land, coasts.trace_coastline, coasts.measure_coastline,
+                coasts.cast_transects, coasts.measure_change):
     main.add_command(command)

@@ -150,33 +150,6 @@ def polygonize(classes: Path, out: Path, simplify: float, min_area: float, only:
     done(path)
 
 
-@click.command("trace-coastline")
-@click.argument("proba", type=click.Path(path_type=Path))
-@click.option("--water", required=True, multiple=True, metavar="CLASS",
-              help="Class on the wet side. May be repeated.")
-@out_option("Lines (.gpkg, .fgb, .parquet, .geojson)")
-@click.option("--smooth", default=1.0, show_default=True,
-              help="Standard deviation in pixels of the smoothing before tracing.")
-@click.option("--min-length", default=0.0, show_default=True, help="Drop shorter lines, in m.")
-@click.option("--simplify", default=0.1, show_default=True,
-              help="Largest distance in pixels by which the line may be simplified.")
-@overwrite_option
-def trace_coastline(proba: Path, water: tuple[str, ...], out: Path, smooth: float,
-                    min_length: float, simplify: float, overwrite: bool) -> None:
-    """Trace the line between water and land, between the pixels.
-
-    \b
-    Example:
-      geoseg trace-coastline probabilities.tif --water water -o coast.gpkg
-    """
-    with task("Trace coastline") as progress:
-        from geoseg.coast.coastline import trace_coastline
-
-        path = trace_coastline(proba, water=water, out=out, smooth=smooth, min_length=min_length,
-                               simplify=simplify, overwrite=overwrite, progress=progress)
-    done(path)
-
-
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("chips", type=click.Path(path_type=Path))

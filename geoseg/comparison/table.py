@@ -14,6 +14,7 @@ from geoseg.comparison.space import Setting
 from geoseg.errors import TrainingError
 from geoseg.maps.wording import listing
 from geoseg.samples.plan import SPLIT_NAMES
+from geoseg.tables import aligned
 
 _ENOUGH_SEEDS = 5
 
@@ -125,10 +126,7 @@ class Comparison:
         body = [[row.name, plus_minus(row.mean, row.spread), f"{len(row.done)}/{len(row.seeds)}",
                  "n/a" if row.parameters is None else f"{row.parameters:,}",
                  "n/a" if row.seconds() is None else f"{row.seconds():.0f}"] for row in self.rows]
-        widths = [max(len(line[i]) for line in [head, *body]) for i in range(len(head))]
-        return "\n".join("  ".join([line[0].ljust(widths[0]), *(
-            cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True))]).rstrip()
-            for line in [head, *body])
+        return aligned([head, *body])
 
 
 def rank(settings: Sequence[Setting], runs: Mapping[Run, tuple[Outcome | None, str]],

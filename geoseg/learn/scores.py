@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
+
+from geoseg.tables import aligned
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,7 @@ class Scores:
                  f"{item.support:,}"] for item in self.classes]
         mean = [f"mean of {self.classes_scored}", decimals(self.mean_iou),
                 decimals(self.mean_dice), "", "", "", "", f"{self.pixels:,}"]
-        return "\n".join([*_align([head, *body, mean]), *self._overall()])
+        return "\n".join([aligned([head, *body, mean]), *self._overall()])
 
     def _overall(self) -> Iterator[str]:
         """Yield the lines under the table: one for all pixels, one for chips and objects."""
@@ -156,10 +158,3 @@ def decimals(value: float | None) -> str:
     """Return a score with three decimals, or `n/a` where it is undefined."""
     return "n/a" if value is None else f"{value:.3f}"
 
-
-def _align(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Pad columns: the first to the left, the others to the right."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return ["  ".join([row[0].ljust(widths[0]),
-                       *(cell.rjust(width) for cell, width in
-                         zip(row[1:], widths[1:], strict=True))]).rstrip() for row in rows]

@@ -19,6 +19,7 @@ from geoseg.geo.raster import open_raster
 from geoseg.geo.style.vectors import Look, category_style
 from geoseg.geo.vector import layers, read_layer, write_layer
 from geoseg.samples.world import World
+from geoseg.tables import aligned
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -99,11 +100,7 @@ class ChipPlan:
     def table(self) -> str:
         """Return chips, ground area and class shares of each split as aligned text."""
         head = ["split", "chips", "area", *self.legend.names]
-        lines = [head, *(self._line(split) for split in SPLITS)]
-        widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
-        return "\n".join("  ".join([line[0].ljust(widths[0]), *(
-            cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True))])
-            for line in lines)
+        return aligned([head, *(self._line(split) for split in SPLITS)])
 
     def _line(self, split: str) -> list[str]:
         rows = self.rows(split)

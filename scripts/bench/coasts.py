@@ -20,7 +20,6 @@ from made_coast import Coast, make_coast
 from scipy.ndimage import gaussian_filter
 from scipy.spatial import cKDTree
 
-from geoseg.coast.contour import Line, trace_contour
 from geoseg.coast.extractors import (
     LAND,
     SEA,
@@ -30,8 +29,9 @@ from geoseg.coast.extractors import (
     minmax_pixels,
     positions_line,
 )
-from geoseg.coast.odds import Odds, log_odds
-from geoseg.coast.parts import parts_of
+from geoseg.coast.tracing.contour import Line, trace_contour
+from geoseg.coast.tracing.odds import Odds, log_odds
+from geoseg.coast.tracing.parts import parts_of
 from geoseg.progress import silent
 
 SIZE, MEMBERS, PIECE = 256, 4, 10

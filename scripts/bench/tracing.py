@@ -21,8 +21,8 @@ from rasterio.crs import CRS
 from rasterio.windows import Window
 from scipy.special import expit
 
-from geoseg.coast.coastline import trace_coastline
-from geoseg.coast.odds import log_odds
+from geoseg.coast.tracing.coastline import trace_coastline
+from geoseg.coast.tracing.odds import log_odds
 from geoseg.geo.grid import Grid
 from geoseg.geo.legend import Legend, LegendClass
 from geoseg.geo.writing import raster_writer

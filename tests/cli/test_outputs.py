@@ -24,7 +24,7 @@ MODULES = {
     "train": "geoseg.learn.train", "predict": "geoseg.maps.predict",
     "refine": "geoseg.maps.refine", "classify": "geoseg.maps.classify",
     "polygonize": "geoseg.maps.polygons",
-    "trace-coastline": "geoseg.coast.coastline", "evaluate": "geoseg.maps.evaluate",
+    "trace-coastline": "geoseg.coast.tracing.coastline", "evaluate": "geoseg.maps.evaluate",
     "run": "geoseg.chain"}
 
 

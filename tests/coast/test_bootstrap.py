@@ -7,7 +7,7 @@ import pytest
 from scipy.signal import lfilter
 from scipy.stats import bootstrap
 
-from geoseg.coast.bootstrap import block_length, correlation_length, mean_interval
+from geoseg.coast.accuracy.bootstrap import block_length, correlation_length, mean_interval
 
 
 def autoregressive(memory: float, count: int, random: np.random.Generator) -> np.ndarray:

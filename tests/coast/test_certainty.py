@@ -7,8 +7,8 @@ import pytest
 from rasterio.windows import Window
 from scipy.stats import logistic
 
-from geoseg.coast.contour import Line, trace_contour
-from geoseg.coast.odds import Odds, ReadOdds
+from geoseg.coast.tracing.contour import Line, trace_contour
+from geoseg.coast.tracing.odds import Odds, ReadOdds
 from geoseg.progress import silent
 
 

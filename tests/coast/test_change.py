@@ -13,11 +13,11 @@ import pytest
 import shapely
 from scipy import stats
 
-from geoseg.coast.change import measure_change
-from geoseg.coast.change_layers import change_class, class_colors
-from geoseg.coast.changes import Change
-from geoseg.coast.rates import Rate, fit_line
-from geoseg.coast.transects import cast_transects
+from geoseg.coast.change.found import Change
+from geoseg.coast.change.layers import change_class, class_colors
+from geoseg.coast.change.measure import measure_change
+from geoseg.coast.change.rates import Rate, fit_line
+from geoseg.coast.change.transects import cast_transects
 from geoseg.errors import Cancelled, GeosegError, OutputError, SourceError
 from tests.coast.change_cases import (
     DATES,

@@ -12,10 +12,10 @@ import geopandas as gpd
 import pytest
 import shapely
 
-from geoseg.coast.change import measure_change
-from geoseg.coast.change_page import MOST_CHARTS, MOST_ROWS
-from geoseg.coast.change_wording import signed
-from geoseg.coast.changes import Change
+from geoseg.coast.change.found import Change
+from geoseg.coast.change.measure import measure_change
+from geoseg.coast.change.page import MOST_CHARTS, MOST_ROWS
+from geoseg.coast.change.wording import signed
 from tests.coast.change_cases import (
     DATES,
     coastline,

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from geoseg.coast.tides import check_correction, moved_to_level, read_water_levels
+from geoseg.coast.change.tides import check_correction, moved_to_level, read_water_levels
 from geoseg.errors import GeosegError, SourceError
 
 

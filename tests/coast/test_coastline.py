@@ -19,9 +19,9 @@ from scipy.ndimage import gaussian_filter
 from scipy.spatial import cKDTree
 from skimage.measure import find_contours
 
-from geoseg.coast.coastline import trace_coastline
-from geoseg.coast.contour import Line, trace_contour
-from geoseg.coast.odds import Odds, ReadOdds, log_odds, smooth_odds, without_ties
+from geoseg.coast.tracing.coastline import trace_coastline
+from geoseg.coast.tracing.contour import Line, trace_contour
+from geoseg.coast.tracing.odds import Odds, ReadOdds, log_odds, smooth_odds, without_ties
 from geoseg.errors import GeosegError, OutputError, RasterError
 from geoseg.maps.classify import classify
 from geoseg.maps.polygons import polygonize

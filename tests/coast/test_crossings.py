@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import shapely
 
-from geoseg.coast.crossings import Crossings, find_crossings
+from geoseg.coast.change.crossings import Crossings, find_crossings
+from geoseg.coast.change.transect_layer import read_transects
 from geoseg.coast.dated import read_dated
-from geoseg.coast.transect_layer import read_transects
 
 X, Y = 500_000.0, 5_400_000.0
 DAY = "2020-05-01"

@@ -8,7 +8,7 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from geoseg.coast.distances import even_positions, nearest_on, segments_of
+from geoseg.coast.accuracy.distances import even_positions, nearest_on, segments_of
 
 CORNER = shapely.LineString([(0, 0), (10, 0), (10, 10)])
 places = st.integers(-20, 20).map(float)

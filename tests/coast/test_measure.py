@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.integrate import quad
 
-from geoseg.coast.coastline import trace_coastline
-from geoseg.coast.measure import measure_coastline
+from geoseg.coast.accuracy.measure import measure_coastline
+from geoseg.coast.tracing.coastline import trace_coastline
 from geoseg.errors import GeosegError, OutputError, SourceError
 from tests.maps.worlds import NORTH_UP, make_legend, write_probabilities
 

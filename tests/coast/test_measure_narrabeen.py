@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from geoseg.coast.measure import measure_coastline
-from geoseg.coast.measure_scores import CoastlineScores
+from geoseg.coast.accuracy.measure import measure_coastline
+from geoseg.coast.accuracy.scores import CoastlineScores
 from geoseg.errors import SourceError
 
 

@@ -13,7 +13,7 @@ from affine import Affine
 from rasterio.features import rasterize
 from scipy.special import expit
 
-from geoseg.coast.coastline import trace_coastline
+from geoseg.coast.tracing.coastline import trace_coastline
 from geoseg.errors import GeosegError, GridError, RasterError, SourceError
 from tests.maps.worlds import (
     NORTH_UP,

@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.optimize import curve_fit
 
-from geoseg.coast.rates import DAYS_PER_YEAR, decimal_years, find_outliers, fit_line, measure_rate
+from geoseg.coast.change.rates import (
+    DAYS_PER_YEAR,
+    decimal_years,
+    find_outliers,
+    fit_line,
+    measure_rate,
+)
 
 YEARS = np.array([2000.0, 2001.5, 2004.0, 2004.5, 2008.0, 2011.0, 2012.25])
 POSITIONS = np.array([101.0, 97.5, 99.0, 92.0, 90.0, 88.5, 80.0])

@@ -12,8 +12,8 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geoseg.coast.transect_layer import read_transects
-from geoseg.coast.transects import cast_transects, directions_at, places_along
+from geoseg.coast.change.transect_layer import read_transects
+from geoseg.coast.change.transects import cast_transects, directions_at, places_along
 from geoseg.errors import GeosegError, OutputError, SourceError
 
 X, Y = 500_000.0, 5_400_000.0

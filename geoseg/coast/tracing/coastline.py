@@ -13,12 +13,12 @@ import numpy as np
 import pyproj
 from rasterio.io import DatasetReader
 
-from geoseg.coast.contour import trace_contour
-from geoseg.coast.features import LINE_LAYER, LINE_STYLE, SIDE_LAYER, SIDE_STYLE, Facts
-from geoseg.coast.gaps import bridge_gaps
-from geoseg.coast.odds import odds_reader
-from geoseg.coast.parts import Parts, parts_of
-from geoseg.coast.sides import divide
+from geoseg.coast.tracing.contour import trace_contour
+from geoseg.coast.tracing.features import LINE_LAYER, LINE_STYLE, SIDE_LAYER, SIDE_STYLE, Facts
+from geoseg.coast.tracing.gaps import bridge_gaps
+from geoseg.coast.tracing.odds import odds_reader
+from geoseg.coast.tracing.parts import Parts, parts_of
+from geoseg.coast.tracing.sides import divide
 from geoseg.errors import GeosegError, GridError, RasterError
 from geoseg.geo.grid import PIXEL_SPACE_TAG, Grid
 from geoseg.geo.ground import reproject
@@ -56,7 +56,7 @@ def trace_coastline(proba: str | Path | Sequence[str | Path], *, water: str | Se
     Attributes: `length_m` (geodesic on WGS 84; `length_px` in pixel space); `confidence`, the mean
     along the line of the probability of land one pixel to its land side minus that one pixel to
     its water side, 0 (no contrast) to 1 (certain on both sides); `sigma_m`, the standard deviation
-    of the line's place across it (root mean square along it, see `geoseg.coast.certainty`; capped
+    of the line's place across it (root mean square along it, see `coast.tracing.certainty`; capped
     at 20 px); `kind`, "observed" or, over gaps, "interpolated" (without confidence and sigma);
     `is_ring`; `coast`, a number that all pieces of one coast share, gaps included; `source`, the
     rasters' names; and `date` if given. The longest coast comes first.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from geoseg.coast.measure_errors import Errors
+from geoseg.coast.accuracy.errors import Errors
 
 _P95 = 95
 

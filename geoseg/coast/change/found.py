@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from geoseg.coast.crossings import Crossings
-from geoseg.coast.rates import Rate
-from geoseg.coast.transect_layer import Transects
+from geoseg.coast.change.crossings import Crossings
+from geoseg.coast.change.rates import Rate
+from geoseg.coast.change.transect_layer import Transects
+from geoseg.tables import aligned
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,12 +78,27 @@ class Change:
             for source in self.sources:
                 yield name, source, source.rates[place]
 
+    def table(self) -> str:
+        """Return the rates as aligned text, transect by transect."""
+        head = ["transect", "source", "positions", "m per year",
+                f"{100 * self.confidence:g} % interval", "significant", "net movement m"]
+        return aligned([head, *(_cells(name, source.name, rate)
+                                for name, source, rate in self.rows())], 2)
+
     def to_dict(self) -> dict[str, Any]:
         """Return all rates as JSON has them; what is not known is None."""
         return {"path": str(self.path), "report": None if self.report is None else str(self.report),
                 "confidence": self.confidence,
                 "rates": [{"transect": name, "source": source.name, **rate_values(rate)}
                           for name, source, rate in self.rows()]}
+
+
+def _cells(name: str, source: str, rate: Rate) -> list[str]:
+    interval, moved = rate.interval, rate.net_movement
+    return [name, source, str(rate.n), "" if rate.fit is None else f"{rate.fit.rate:+.2f}",
+            "" if interval is None else "{:+.2f} to {:+.2f}".format(*interval),
+            "" if interval is None else "yes" if rate.significant else "no",
+            "" if moved is None else f"{moved:+.1f}"]
 
 
 def rate_values(rate: Rate) -> dict[str, Any]:

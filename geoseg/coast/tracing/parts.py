@@ -9,8 +9,8 @@ from itertools import pairwise
 import numpy as np
 import shapely
 
-from geoseg.coast.contour import Line
-from geoseg.coast.gaps import Bridge
+from geoseg.coast.tracing.contour import Line
+from geoseg.coast.tracing.gaps import Bridge
 from geoseg.geo.grid import Grid
 from geoseg.geo.ground import line_lengths
 from geoseg.maps.shapes import place

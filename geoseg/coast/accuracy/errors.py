@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 import shapely
 
-from geoseg.coast.distances import Nearest, Segments, even_positions, nearest_on
-from geoseg.coast.measure_options import Options
-from geoseg.coast.measure_pairs import Pair
+from geoseg.coast.accuracy.distances import Nearest, Segments, even_positions, nearest_on
+from geoseg.coast.accuracy.options import Options
+from geoseg.coast.accuracy.pairs import Pair
 from geoseg.errors import GeosegError
 
 Direction = Literal["missed", "strayed"]
@@ -43,6 +43,9 @@ class Errors:
     """bool (n,): whether the sample has a counterpart on the other side."""
     inside: np.ndarray
     """bool (n,): whether the sample lies in the area."""
+    sigma: np.ndarray | None = None
+    """float64 (n,): standard deviation in m of the line nearest to the sample, NaN where it has
+    none; None if no line has one."""
 
     @property
     def counted(self) -> np.ndarray:
@@ -73,7 +76,10 @@ def missed(pair: Pair, options: Options,
         spacing = float(np.ptp(position)) / max(1, len(position) - 1)
     side = {"left": 1.0, "right": -1.0, None: 0.0}[options.land]
     seaward = side * nearest.left * nearest.distance if options.land else None
-    return _errors(pair, "missed", points, position, spacing, nearest, seaward, options, area)
+    errors = _errors(pair, "missed", points, position, spacing, nearest, seaward, options, area)
+    if pair.sigma is None:
+        return errors
+    return replace(errors, sigma=pair.sigma[pair.lines.parts_at(nearest.position)])
 
 
 def strayed(pair: Pair, options: Options,

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from geoseg.coast.bootstrap import FEWEST, block_length, correlation_length, mean_interval
-from geoseg.coast.measure_errors import Errors
+from geoseg.coast.accuracy.bootstrap import FEWEST, block_length, correlation_length, mean_interval
+from geoseg.coast.accuracy.errors import Errors
 
 _SHORTEST = 1.0
 """Metres below which no block is chosen."""

@@ -7,7 +7,7 @@ from itertools import combinations
 
 import numpy as np
 
-from geoseg.coast.changes import Change, SourceChange
+from geoseg.coast.change.found import Change, SourceChange
 
 _FEW_YEARS = 10.0
 _MUCH_MEMORY = 0.2

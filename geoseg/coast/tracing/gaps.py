@@ -13,8 +13,8 @@ from scipy.sparse.csgraph import dijkstra
 from scipy.spatial import cKDTree
 from scipy.special import expit
 
-from geoseg.coast.contour import Line
-from geoseg.coast.odds import ReadOdds
+from geoseg.coast.tracing.contour import Line
+from geoseg.coast.tracing.odds import ReadOdds
 
 _LEAST_COST = 0.01
 """Of a pixel that is the coast for sure, so that its path still prefers the shorter way."""

@@ -15,8 +15,8 @@ from contourpy import LineType, contour_generator
 from rasterio.windows import Window
 from scipy.ndimage import maximum_filter1d, minimum_filter1d
 
-from geoseg.coast.certainty import REACH, contrasts, land_shares, variances
-from geoseg.coast.odds import TRUNCATE, Odds, ReadOdds, without_ties
+from geoseg.coast.tracing.certainty import REACH, contrasts, land_shares, variances
+from geoseg.coast.tracing.odds import TRUNCATE, Odds, ReadOdds, without_ties
 from geoseg.geo.windows import grow
 from geoseg.progress import Progress, track
 

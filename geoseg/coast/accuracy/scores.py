@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from geoseg.coast.bootstrap import LEVEL
-from geoseg.coast.measure_direction import DirectionScores
-from geoseg.coast.measure_means import Mean
-from geoseg.coast.measure_options import Options
+from geoseg.coast.accuracy.bootstrap import LEVEL
+from geoseg.coast.accuracy.calibration import Calibration
+from geoseg.coast.accuracy.direction import DirectionScores
+from geoseg.coast.accuracy.means import Mean
+from geoseg.coast.accuracy.options import Options
+from geoseg.tables import aligned
 
 _WORDS = 2
 """Columns on the left that hold words, and numbers to their right."""
@@ -60,6 +62,8 @@ class CoastlineScores:
     penalised: float | None
     """Mean over all samples of the reference, of which those without a line within `max_distance`
     count as `penalty`; None without a penalty."""
+    calibration: Calibration | None
+    """Whether the lines' standard deviations are true; None if they have none."""
     unmatched: tuple[str, ...]
     """Dates of lines that met no reference."""
 
@@ -80,11 +84,11 @@ class CoastlineScores:
             lines.append([name, "missed", *_cells(missed, signed)])
             if strayed is not None:
                 lines.append([name, "strayed", *_cells(strayed, signed)])
-        columns = range(len(head)) if self.strayed else [0, *range(_WORDS, len(head))]
-        widths = {i: max(len(line[i]) for line in lines) for i in columns}
-        rows = ["  ".join(line[i].ljust(widths[i]) if i < _WORDS else line[i].rjust(widths[i])
-                          for i in columns) for line in lines]
-        return "\n".join([*rows, "", *self._summary()])
+        if self.strayed is None:
+            rows = aligned([[line[0], *line[_WORDS:]] for line in lines])
+        else:
+            rows = aligned(lines, _WORDS)
+        return "\n".join([rows, "", *self._summary()])
 
     def _summary(self) -> list[str]:
         both = self.strayed_mean is not None
@@ -97,6 +101,10 @@ class CoastlineScores:
         if self.penalised is not None:
             lines.append(f"mean, missed, with {self.options.penalty:g} m wherever no line lies "
                          f"within {self.options.max_distance:g} m: {self.penalised:.2f} m")
+        if self.calibration is not None:
+            lines.append(f"within one sigma of the lines: {self.calibration.within:.1%} of "
+                         f"{self.calibration.samples} samples; times {self.calibration.factor:.3g} "
+                         "it would be 68 %")
         if self.unmatched:
             lines.append(f"without reference: {', '.join(self.unmatched)}")
         return lines

@@ -11,11 +11,13 @@ import numpy as np
 import pyproj
 import shapely
 
+from geoseg.coast.accuracy.distances import Segments, segments_of
 from geoseg.coast.dated import DatedLayer, Kind, read_dated
-from geoseg.coast.distances import Segments, segments_of
 from geoseg.errors import SourceError
 from geoseg.geo.ground import metric_crs, reproject
 
+SIGMA_FIELD = "sigma_m"
+"""Attribute of lines with the standard deviation of their place in metres."""
 NO_DATE = "no date"
 """What stands for the date of lines without one in a layer that has dates."""
 
@@ -36,6 +38,9 @@ class Pair:
     """The lines in metres."""
     reference: Segments | np.ndarray
     """Reference lines in metres, or points (n, 2)."""
+    sigma: np.ndarray | None = None
+    """float64: standard deviation in m of each part of the lines, NaN where it has none; None if
+    no line has one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +79,8 @@ class Sources:
         pairs, alone = [], []
         for date, which in _by_date(self.lines.dates, len(shapes)):
             segments = segments_of(shapes[which])
-            met = [Pair(date, other, segments, reference) for other, reference in references
+            sigma = self._sigma(which, shapes)
+            met = [Pair(date, other, segments, reference, sigma) for other, reference in references
                    if len(reference) and len(segments)
                    and (days is None or _days_between(date, other) <= days)]
             pairs += met
@@ -82,6 +88,15 @@ class Sources:
         if not pairs:
             raise self._too_late(days)
         return pairs, alone
+
+    def _sigma(self, which: np.ndarray, shapes: np.ndarray) -> np.ndarray | None:
+        """Return the standard deviation of each part of some of the lines, if they have any."""
+        import pandas as pd
+
+        if SIGMA_FIELD not in self.lines.frame:
+            return None
+        values = pd.to_numeric(self.lines.frame[SIGMA_FIELD], errors="coerce").to_numpy(float)
+        return np.repeat(values[which], shapely.get_num_geometries(shapes[which]))
 
     def _part(self, shapes: np.ndarray) -> Segments | np.ndarray:
         if self.reference.kind == "line":

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from geoseg.coast.change_layers import source_color
-from geoseg.coast.changes import Change, SourceChange
-from geoseg.coast.rates import DAYS_PER_YEAR, Rate, decimal_years
+from geoseg.coast.change.found import Change, SourceChange
+from geoseg.coast.change.layers import source_color
+from geoseg.coast.change.rates import DAYS_PER_YEAR, Rate, decimal_years
 from geoseg.maps.drawing import figure_of, plain, svg
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from geoseg.coast.changes import Change, SourceChange, rate_values
-from geoseg.coast.rates import Rate, decimal_years
+from geoseg.coast.change.found import Change, SourceChange, rate_values
+from geoseg.coast.change.rates import Rate, decimal_years
 from geoseg.geo.style.document import Style
 from geoseg.geo.style.vectors import Look, category_style, range_style
 from geoseg.geo.vector import write_layers

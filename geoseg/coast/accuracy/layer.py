@@ -9,8 +9,8 @@ import numpy as np
 import pyproj
 import shapely
 
-from geoseg.coast.distances import Segments
-from geoseg.coast.measure_errors import Errors
+from geoseg.coast.accuracy.distances import Segments
+from geoseg.coast.accuracy.errors import Errors
 from geoseg.geo.ground import reproject
 from geoseg.geo.style.document import Style
 from geoseg.geo.style.vectors import Look, range_style

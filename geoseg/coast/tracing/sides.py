@@ -7,7 +7,7 @@ import shapely
 from rasterio.features import shapes
 from rasterio.windows import Window
 
-from geoseg.coast.odds import ReadOdds
+from geoseg.coast.tracing.odds import ReadOdds
 from geoseg.geo.windows import row_bands
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.ndimage import map_coordinates
 from scipy.special import expit
 
-from geoseg.coast.odds import Odds
+from geoseg.coast.tracing.odds import Odds
 
 REACH = 1.0
 """Pixels to either side of the line at which it is measured."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import shapely
 
-from geoseg.coast.parts import Parts
+from geoseg.coast.tracing.parts import Parts
 from geoseg.geo.grid import Grid
 from geoseg.geo.ground import ground_areas, line_lengths
 from geoseg.geo.style.vectors import Look, category_style, range_style

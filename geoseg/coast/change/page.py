@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import geoseg
-from geoseg.coast.change_charts import shore_chart, time_chart
-from geoseg.coast.change_layers import change_class, class_colors, source_color
-from geoseg.coast.change_wording import caveats, lead, percent_of, signed
-from geoseg.coast.changes import Change
-from geoseg.coast.rates import Rate
+from geoseg.coast.change.charts import shore_chart, time_chart
+from geoseg.coast.change.found import Change
+from geoseg.coast.change.layers import change_class, class_colors, source_color
+from geoseg.coast.change.rates import Rate
+from geoseg.coast.change.wording import caveats, lead, percent_of, signed
 from geoseg.maps.html import render
 
 MOST_CHARTS, MOST_ROWS = 24, 60
@@ -25,7 +25,7 @@ def render_page(change: Change) -> str:
     listed = _foremost(change, MOST_ROWS)
     drawn = _foremost(change, MOST_CHARTS)
     names, colors = change.transects.names, class_colors()
-    return render("geoseg.coast", "change.html.j2", {
+    return render("geoseg.coast.change", "change.html.j2", {
         "title": "Coastline change", "date": datetime.now(UTC).strftime("%d %B %Y"),
         "transects_name": Path(change.transects.path.partition("|")[0]).name,
         "count": len(names), "confidence": percent_of(change.confidence),

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
-from geoseg.coast.change_layers import write_change
-from geoseg.coast.change_page import render_page
-from geoseg.coast.changes import Change, SourceChange
-from geoseg.coast.crossings import CHOICES, Choice, Crossings, check_met, find_crossings
+from geoseg.coast.change.crossings import CHOICES, Choice, Crossings, check_met, find_crossings
+from geoseg.coast.change.found import Change, SourceChange
+from geoseg.coast.change.layers import write_change
+from geoseg.coast.change.page import render_page
+from geoseg.coast.change.rates import Rate, decimal_years, find_outliers, measure_rate
+from geoseg.coast.change.tides import WaterLevels, check_correction, levels_of, read_water_levels
+from geoseg.coast.change.transect_layer import Transects, read_transects
 from geoseg.coast.dated import DatedLayer, read_dated
-from geoseg.coast.rates import Rate, decimal_years, find_outliers, measure_rate
-from geoseg.coast.tides import WaterLevels, check_correction, levels_of, read_water_levels
-from geoseg.coast.transect_layer import Transects, read_transects
 from geoseg.errors import GeosegError, SourceError
 from geoseg.geo.output import check_output, write_text
 from geoseg.geo.vector import split_layer

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import shapely
 
-from geoseg.coast.measure_direction import direction_scores, penalised_mean
-from geoseg.coast.measure_errors import Errors, missed, strayed
-from geoseg.coast.measure_layer import LAYER, error_frame, error_style
-from geoseg.coast.measure_means import mean_of_dates, mean_of_samples
-from geoseg.coast.measure_options import Land, Options
-from geoseg.coast.measure_pairs import NO_DATE, Pair, Sources, read_sources
-from geoseg.coast.measure_scores import CoastlineScores, DateScores
+from geoseg.coast.accuracy.calibration import calibrate
+from geoseg.coast.accuracy.direction import direction_scores, penalised_mean
+from geoseg.coast.accuracy.errors import Errors, missed, strayed
+from geoseg.coast.accuracy.layer import LAYER, error_frame, error_style
+from geoseg.coast.accuracy.means import mean_of_dates, mean_of_samples
+from geoseg.coast.accuracy.options import Land, Options
+from geoseg.coast.accuracy.pairs import NO_DATE, Pair, Sources, read_sources
+from geoseg.coast.accuracy.scores import CoastlineScores, DateScores
 from geoseg.errors import SourceError
 from geoseg.geo.output import check_output, write_text
 from geoseg.geo.vector import VECTOR_SUFFIXES, write_layer
@@ -144,7 +145,7 @@ def _scores(sources: Sources, options: Options, there: ByDate, back: ByDate,
         over_dates=mean_of_dates([date.missed.mean for date in dates], options.seed),
         penalised=penalised_mean(far, options.max_distance, options.penalty)
         if options.penalty is not None and options.max_distance is not None else None,
-        unmatched=tuple(sorted([*alone, *beyond])))
+        calibration=calibrate(far), unmatched=tuple(sorted([*alone, *beyond])))
 
 
 def _date_scores(there: ByDate, back: ByDate, within: Sequence[float]

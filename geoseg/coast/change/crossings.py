@@ -9,9 +9,9 @@ import numpy as np
 import pyproj
 import shapely
 
+from geoseg.coast.change.tides import moved_to_level
+from geoseg.coast.change.transect_layer import NAME_FIELDS, Transects, as_name
 from geoseg.coast.dated import DatedLayer
-from geoseg.coast.tides import moved_to_level
-from geoseg.coast.transect_layer import NAME_FIELDS, Transects, as_name
 from geoseg.errors import SourceError
 from geoseg.geo.ground import reproject
 

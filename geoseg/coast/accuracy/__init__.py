@@ -1,0 +1,1 @@
+"""How far coastlines are from lines or points known to be right."""

@@ -1,0 +1,1 @@
+"""How coasts move: transects, crossings, rates."""

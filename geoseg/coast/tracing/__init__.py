@@ -1,0 +1,1 @@
+"""From probabilities to the line between land and water."""

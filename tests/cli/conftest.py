@@ -26,7 +26,9 @@ SIDE = 448
 RESULTS = {
     "fetch-osm": "o.gpkg", "burn-labels": "o.tif", "plan-chips": "o.gpkg", "export-chips": "tiles",
     "train": "o.safetensors", "predict": "o.tif", "refine": "o.tif", "classify": "o.tif",
-    "polygonize": "o.gpkg", "trace-coastline": "o.gpkg", "evaluate": "o.html", "run": "map"}
+    "polygonize": "o.gpkg", "trace-coastline": "o.gpkg", "evaluate": "o.html", "run": "map",
+    "split-sea-land": "o.gpkg", "measure-coastline": "o.gpkg", "cast-transects": "o.gpkg",
+    "measure-change": "o.gpkg"}
 """What each command that writes something could be asked to write."""
 
 RECIPE = """
@@ -72,7 +74,8 @@ class World:
     folder: Path
 
     def __getattr__(self, name: str) -> str:
-        endings = {"osm": "gpkg", "chips": "gpkg", "model": "safetensors", "recipe": "toml"}
+        endings = {"osm": "gpkg", "chips": "gpkg", "model": "safetensors", "recipe": "toml",
+                   "coasts": "gpkg", "survey": "gpkg", "transects": "gpkg", "shore": "gpkg"}
         path = self.folder / f"{name}.{endings.get(name, 'tif')}"
         if not path.is_file():
             raise AttributeError(name)
@@ -92,6 +95,11 @@ class World:
             "polygonize": [self.classes],
             "trace-coastline": [self.proba, "--water", "water"],
             "evaluate": [self.model, self.chips],
+            "split-sea-land": [self.shore, "--area", self.area],
+            "measure-coastline": [self.coasts, self.survey, "--days", "3"],
+            "cast-transects": [self.shore, "--spacing", "2000", "--seaward", "99",
+                               "--landward", "99"],
+            "measure-change": [self.coasts, "--transects", self.transects],
             "run": [self.recipe, "--image", self.image, "--labels", self.osm, "--device", "cpu"],
         }
         files = {getattr(self, file): str(new) for file, new in changes.items()}
@@ -137,6 +145,21 @@ def lakes() -> list[shapely.Polygon]:
             for k in range(2 * SIDE // 40)]
 
 
+def write_coasts(folder: Path) -> None:
+    """Write a shore, coastlines of three years that move seaward, and what measures them."""
+    write_shapes(folder / "shore.gpkg", [shapely.LineString([(15.2, 45.15), (14.8, 45.15)])],
+                 crs=4326, natural=["coastline"])
+    left, top = TWO_METRES.c, TWO_METRES.f
+    years = ["2020-05-01", "2021-05-01", "2022-05-01"]
+    write_shapes(folder / "coasts.gpkg", [shapely.LineString([
+        (left + 900, top - 100 - 2 * year), (left, top - 100 - 2 * year)]) for year in range(3)],
+                 date=years)
+    write_shapes(folder / "survey.gpkg", [shapely.Point(left + 30 * at, top - 101)
+                                          for at in range(1, 25)], date=[years[0]] * 24)
+    write_shapes(folder / "transects.gpkg", [shapely.LineString([
+        (left + x, top - 50), (left + x, top - 150)]) for x in (100, 300)], name=["a", "b"])
+
+
 @pytest.fixture(scope="session")
 def world(tmp_path_factory) -> World:
     """A finished project, except that nobody trained its model."""
@@ -153,6 +176,7 @@ def world(tmp_path_factory) -> World:
     proba = predict(folder / "model.safetensors", image, out=folder / "proba.tif", tile=256,
                     overlap=0.125, device="cpu")
     classify(proba, threshold=0.5, out=folder / "classes.tif")
+    write_coasts(folder)
     return World(folder)
 
 

@@ -25,7 +25,10 @@ MODULES = {
     "refine": "geoseg.maps.refine", "classify": "geoseg.maps.classify",
     "polygonize": "geoseg.maps.polygons",
     "trace-coastline": "geoseg.coast.tracing.coastline", "evaluate": "geoseg.maps.evaluate",
-    "run": "geoseg.chain"}
+    "run": "geoseg.chain", "split-sea-land": "geoseg.sources.sea_land",
+    "measure-coastline": "geoseg.coast.accuracy.measure",
+    "cast-transects": "geoseg.coast.change.transects",
+    "measure-change": "geoseg.coast.change.measure"}
 
 
 @pytest.mark.parametrize("command", RESULTS)
@@ -64,7 +67,10 @@ def test_folders_are_replaced_only_if_they_are_exports(world, refused, tmp_path)
 
 def test_every_second_result_is_protected_too(world, refused, tmp_path):
     for name, command, more in (("o.json", "evaluate", ()),
-                                ("e.tif", "predict", ("--uncertainty", tmp_path / "e.tif"))):
+                                ("e.tif", "predict", ("--uncertainty", tmp_path / "e.tif")),
+                                ("s.gpkg", "trace-coastline", ("--polygons", tmp_path / "s.gpkg")),
+                                ("m.json", "measure-coastline", ("--json", tmp_path / "m.json")),
+                                ("c.html", "measure-change", ("--report", tmp_path / "c.html"))):
         (tmp_path / name).write_text("mine")
         refused(*world.command(command, tmp_path / RESULTS[command]), *more,
                 says=(f"{name}: exists already",))
@@ -127,7 +133,7 @@ def stopping(monkeypatch, error: BaseException, at: float = 0.0):
 
 
 # How late each command tells its progress, so that it can be stopped then.
-LATEST = {"plan-chips": 0.0, "export-chips": 0.01, "run": 0.02, "predict": 0.5, "evaluate": 0.5,
+LATEST = {"plan-chips": 0.0, "export-chips": 0.01, "run": 0.02, "predict": 0.5, "split-sea-land": 0.5, "cast-transects": 0.0, "evaluate": 0.5,
           "train": 0.5, "refine": 0.05}
 
 

@@ -21,7 +21,7 @@ from geoseg.coast.dated import DatedLayer, read_dated
 from geoseg.errors import GeosegError, SourceError
 from geoseg.geo.output import check_output, write_text
 from geoseg.geo.vector import split_layer
-from geoseg.progress import Progress, silent, track
+from geoseg.progress import Progress, part, silent, track
 
 SIGMA_FIELD = "sigma_m"
 """Attribute that is taken for the standard deviation of a position, where it is there."""
@@ -143,8 +143,9 @@ def measure_change(sources: str | Path | Sequence[str | Path], transects: str | 
             raise SourceError(layers[0].path, f"has no attribute {name!r}",
                               f"Name the one that holds the {what} in metres")
     found = tuple(_measure(layer, name, plan) for layer, name in track(
-        list(zip(layers, _labels(given), strict=True)), progress, "measuring"))
+        list(zip(layers, _labels(given), strict=True)), part(progress, 0, 0.8), "measuring"))
     change = Change(out, page, cast, found, confidence, independent)
+    progress(0.8, "writing")
     text = None if page is None else render_page(change)
     write_change(change)
     if page is not None and text is not None:

@@ -24,12 +24,16 @@ SMALLER = {"chips.size": 64, "train.crop": 64, "train.width": 4, "train.batch": 
 
 
 def write_scene(folder, recipe: Recipe):
-    """Write amplitudes whose brightness tells the class, and a map of the recipe's codes."""
+    """Write amplitudes whose brightness tells the class, and a map of the recipe's codes.
+
+    Beside a single class lies what is none.
+    """
     random = np.random.default_rng(0)
-    fields = gaussian_filter(random.normal(size=(len(recipe.classes), SIDE, SIDE)), (0, 12, 12))
+    all_codes = [item.codes[0] for item in recipe.classes] + [0] * (len(recipe.classes) == 1)
+    fields = gaussian_filter(random.normal(size=(len(all_codes), SIDE, SIDE)), (0, 12, 12))
     value = fields.argmax(axis=0)
     image = (300 + 900 * value + random.normal(0, 90, (1, SIDE, SIDE))).clip(1, 65535)
-    codes = np.array([item.codes[0] for item in recipe.classes], np.uint8)[value]
+    codes = np.array(all_codes, np.uint8)[value]
     return (write_image(folder / "image.tif", image.astype(np.uint16), **place(recipe)),
             write_image(folder / "codes.tif", codes[None], **place(recipe)))
 

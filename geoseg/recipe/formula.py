@@ -57,7 +57,7 @@ _TVERSKY = {"alpha": Option(0.3, 0, ends="()"), "beta": Option(0.7, 0, ends="()"
             "smooth": _SMOOTH}
 
 OPTIONS: dict[str, dict[str, Option]] = {
-    "ce": {},
+    "ce": {"heatmap": Option(None, 0, ends="()"), "blur": Option(None, 0, ends="()")},
     "dice": {"smooth": _SMOOTH},
     "iou": {"smooth": _SMOOTH},
     "focal": {"gamma": Option(2.0, 0), "alpha": Option(None, 0, 1, ends="()")},
@@ -112,9 +112,18 @@ def check_loss(formula: str, classes: int, *, overlapping: bool) -> None:
         overlapping: Whether each class is a yes or no of its own.
 
     Raises:
-        ValueError: As `parse_loss`, or the alpha of focal meets more than two exclusive classes.
+        ValueError: As `parse_loss`; the alpha of focal meets more than two exclusive classes; or
+            ce has a heatmap of exclusive classes, or a blur besides.
     """
     for term in parse_loss(formula):
+        if {"heatmap", "blur"} <= set(term.options):
+            raise ValueError("ce is given both heatmap and blur, which are two targets; leave out "
+                             "one")
+        if "heatmap" in term.options and not overlapping:
+            raise ValueError(
+                "heatmap of ce is for overlapping classes: exclusive ones must add up to 1, and "
+                f"their heat does not; write ce(blur={term.options['heatmap']:g}), or set task to "
+                "overlapping")
         if term.name == "focal" and "alpha" in term.options and not overlapping and classes > 2:
             raise ValueError(
                 f"alpha of focal weighs a class against the other one, and there are {classes} "

@@ -62,7 +62,10 @@ def test_what_is_written_is_what_is_read(written):
     ("-1*ce + dice", "the weight -1 of ce must be more than 0"),
     ("1e999*ce", "must be more than 0"),
     ("focal(gama=2)", "focal has no option 'gama'; did you mean 'gamma'? known are gamma, alpha"),
-    ("ce(gamma=2)", "ce has no option 'gamma'; it takes none"),
+    ("lovasz(gamma=2)", "lovasz has no option 'gamma'; it takes none"),
+    ("ce(heat=12)", "ce has no option 'heat'; did you mean 'heatmap'? known are heatmap, blur"),
+    ("ce(heatmap=0)", "heatmap=0 of ce must be more than 0"),
+    ("bce(blur=-1)", "blur=-1 of bce must be more than 0"),
     ("focal(2)", "'2' in the options of focal cannot be read; write name=number"),
     ("focal(gamma=2,)", "'' in the options of focal cannot be read"),
     ("focal(gamma=two)", "'gamma=two' in the options of focal cannot be read"),
@@ -102,6 +105,22 @@ def test_alpha_of_focal_is_for_two_classes():
     labels = torch.zeros(1, 1, 2, 2, dtype=torch.uint8)
     with pytest.raises(RecipeError, match="class_weights"):
         Loss("focal(alpha=0.25)", overlapping=False)(torch.zeros(1, 3, 2, 2), labels)
+
+
+def test_a_heatmap_is_for_overlapping_classes():
+    check_loss("ce(heatmap=12)", 1, overlapping=True)
+    check_loss("ce(blur=2) + dice", 3, overlapping=False)
+    with pytest.raises(ValueError, match=r"write ce\(blur=12\), or set task to overlapping"):
+        check_loss("dice + ce(heatmap=12)", 2, overlapping=False)
+    with pytest.raises(ValueError, match=r"both heatmap and blur, .* leave out one"):
+        check_loss("ce(heatmap=12, blur=2)", 1, overlapping=True)
+    coast = [{"name": "coast", "color": "#d7191c"}]
+    recipe = {"name": "r", "class": coast, "task": "overlapping", "train": {"loss": "ce(blur=2)"}}
+    assert Recipe.from_dict(recipe).train.loss == "ce(blur=2)"
+    recipe["class"] = [*coast, {"name": "sea", "color": "#3182bd"}]
+    recipe["task"], recipe["train"]["loss"] = "exclusive", "ce(heatmap=9)"
+    with pytest.raises(RecipeError, match="heatmap of ce is for overlapping classes"):
+        Recipe.from_dict(recipe)
 
 
 def test_defaults_lie_within_their_bounds_and_names_differ():

@@ -4,8 +4,8 @@ A task is a verb under its own name; its parameters are the verb's. Only a recip
 name or path: `{"base": ..., "classes": [...], "settings": {...}}`, see `geoseg.class_table`. Two
 tasks have no verb: `check` tries out the installation, `recipes` lists the shipped ones.
 
-An answer has `files` (by name; `out` is the one asked for), flat `numbers`, and a `text` for the
-log.
+An answer has `files` (by name; `out` is the one asked for), flat `numbers`, a `text` for the log,
+and, where layers are best called by what they hold, `titles` of some of the files.
 """
 
 from __future__ import annotations
@@ -176,7 +176,10 @@ def _coastline(path: Path, given: Values) -> Answer:
 def _accuracy(scores: Any, given: Values) -> Answer:  # noqa: ANN401
     from geoseg.measures import direction_numbers
 
-    return _answer(given, direction_numbers(scores), scores.table(), json=given.get("json"))
+    truth = scores.calibration
+    numbers = {**direction_numbers(scores), "both_ways": scores.symmetric,
+               "bias": scores.missed.bias, "sigma_factor": None if truth is None else truth.factor}
+    return _answer(given, numbers, scores.table(), json=given.get("json"))
 
 
 def _transects(path: Path, given: Values) -> Answer:
@@ -187,13 +190,21 @@ def _transects(path: Path, given: Values) -> Answer:
 
 
 def _change(change: Any, given: Values) -> Answer:  # noqa: ANN401
+    """Tell of the layers too, by titles: `transects`, `transects_2`, ... by source; `crossings`."""
+    from geoseg.coast.change.layers import CROSSINGS
     from geoseg.geo.vector import layers
 
-    found = {f"layer_{number}": f"{change.path}|layername={layer}"
-             for number, layer in enumerate(layers(change.path))}
+    by_source = [layer for layer in layers(change.path) if layer != CROSSINGS]
+    names = {f"transects_{place}" if place > 1 else "transects": layer
+             for place, layer in enumerate(by_source, start=1)} | {"crossings": CROSSINGS}
+    titles = {} if len(change.sources) == 1 else {
+        key: f"Change: {source.name}" for key, source in zip(names, change.sources, strict=False)}
     numbers = {"transects": len(change.transects.names), "sources": len(change.sources),
-               "significant": sum(len(source.significant) for source in change.sources)}
-    return _answer(given, numbers, change.table(), report=change.report, **found)
+               "significant": sum(len(source.significant) for source in change.sources),
+               "median_rate": change.sources[0].median_rate}
+    found = {key: f"{change.path}|layername={layer}" for key, layer in names.items()}
+    return {**_answer(given, numbers, change.table(), report=change.report, **found),
+            "titles": titles}
 
 
 def _evaluate(scores: Any, given: Values) -> Answer:  # noqa: ANN401

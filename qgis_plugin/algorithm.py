@@ -15,9 +15,10 @@ from .paths import icon
 PROVIDER = "geoseg"
 HELP = "https://github.com/geoseg/geoseg/blob/main/docs/qgis/{name}.md"
 
-LABELS, TRAINING, MAPPING, SCORING, WHOLE, SETUP = (
+LABELS, TRAINING, MAPPING, SCORING, COAST, WHOLE, SETUP = (
     ("labels", "1 Labels"), ("training", "2 Training"), ("mapping", "3 Mapping"),
-    ("scoring", "4 Scoring"), ("All at once", "All at once"), ("setup", "Set-up"))
+    ("scoring", "4 Scoring"), ("coast", "5 Coast"), ("All at once", "All at once"),
+    ("setup", "Set-up"))
 """Groups of the toolbox as (name, title); a model can share only one that is named as titled."""
 
 
@@ -163,8 +164,8 @@ class Verb(QgsProcessingAlgorithm):
         for item in (*self._written, *self._given):
             if item.is_page and item.name in found:
                 display.link(feedback, item.definition.description(), found[item.name])
-        hidden = [found[item.name] for item in self._given if item.hidden and item.name in found]
-        display.arrange(context, found.values(), self.run_name(values, context), hidden)
+        display.arrange(context, _flat(found.values()), self.run_name(values, context),
+                        _flat(found.get(item.name, []) for item in self._given if item.hidden))
         return found
 
     # --- what subclasses may change -------------------------------------------------------------
@@ -201,9 +202,15 @@ class Verb(QgsProcessingAlgorithm):
             if value is None:
                 continue
             found[item.name] = value
-            if item.is_layer and self.shows(values, context):
-                display.announce(context, value, item.definition.description())
+            if self.shows(values, context):
+                for source, title in item.layers(answer):
+                    display.announce(context, source, title)
         return found
+
+
+def _flat(values):
+    """Return values, of which some are lists, as one list."""
+    return [one for value in values for one in (value if isinstance(value, list) else [value])]
 
 
 def _put(target, place, value):

@@ -59,7 +59,7 @@ def layer_source(layer, context):
     if layer.type() == QgsMapLayerType.RasterLayer:
         return raster_path(layer)
     return _joined(*QgsProcessingUtils.convertToCompatibleFormatAndLayerName(
-        layer, False, "source", FORMATS, "gpkg", context, _SILENT))
+        layer, False, layer.name() or "source", FORMATS, "gpkg", context, _SILENT))
 
 
 def feature_source(algorithm, values, name, context):

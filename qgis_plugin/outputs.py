@@ -9,6 +9,7 @@ from qgis.core import (
     QgsProcessingContext,
     QgsProcessingOutputFile,
     QgsProcessingOutputHtml,
+    QgsProcessingOutputMultipleLayers,
     QgsProcessingOutputNumber,
     QgsProcessingOutputRasterLayer,
     QgsProcessingOutputString,
@@ -21,6 +22,7 @@ from qgis.core import (
 
 POLYGONS = QgsProcessing.SourceType.TypeVectorPolygon
 LINES = QgsProcessing.SourceType.TypeVectorLine
+ANY_VECTOR = QgsProcessing.SourceType.TypeVectorAnyGeometry
 
 
 class Output:
@@ -67,6 +69,25 @@ class Result:
         value = answer.get(self.section) or {}
         return value.get(self.key) if self.key else value
 
+    def layers(self, answer):
+        """Return the source and the title of each layer that is put on the map."""
+        title = (answer.get("titles") or {}).get(self.key, self.definition.description())
+        return [(self.find(answer), title)] if self.is_layer else []
+
+
+class FurtherLayers(Result):
+    """Layers of which there may be any number: `key_2`, `key_3` and so on in the answer."""
+
+    def find(self, answer):
+        """Return their sources, or None if there are none."""
+        return [source for source, _ in self.layers(answer)] or None
+
+    def layers(self, answer):
+        """Return the source and the title of each layer that is put on the map."""
+        titles = answer.get("titles") or {}
+        return [(source, titles.get(key, self.definition.description()))
+                for key, source in answer[self.section].items() if key.startswith(f"{self.key}_")]
+
 
 def _layer_path(algorithm, values, name, context):
     return algorithm.parameterAsOutputLayer(values, name, context)
@@ -87,15 +108,17 @@ def raster(name, title, text, argument="out", optional=False):
     return Output(definition, argument, text, _reading(_layer_path, name))
 
 
-def vector(name, title, text, kind=POLYGONS, argument="out"):
+def vector(name, title, text, kind=POLYGONS, argument="out", optional=False):
     """Write a vector layer."""
-    definition = QgsProcessingParameterVectorDestination(name, title, kind)
+    definition = QgsProcessingParameterVectorDestination(name, title, kind, optional=optional,
+                                                         createByDefault=not optional)
     return Output(definition, argument, text, _reading(_layer_path, name))
 
 
-def file(name, title, text, pattern, argument="out"):
+def file(name, title, text, pattern, argument="out", optional=False):
     """Write a file; `pattern` is a filter such as "Models (*.safetensors)"."""
-    definition = QgsProcessingParameterFileDestination(name, title, pattern)
+    definition = QgsProcessingParameterFileDestination(name, title, pattern, optional=optional,
+                                                       createByDefault=not optional)
     return Output(definition, argument, text, _reading(_file_path, name))
 
 
@@ -129,6 +152,11 @@ def raster_layer(name, title, key, hidden=False):
 def vector_layer(name, title, key, hidden=False):
     """Give a vector layer whose place the user does not choose."""
     return Result(QgsProcessingOutputVectorLayer(name, title), "files", key, True, hidden)
+
+
+def further_layers(name, title, key):
+    """Give further vector layers like that of the key; they are switched off on the map."""
+    return FurtherLayers(QgsProcessingOutputMultipleLayers(name, title), "files", key, True, True)
 
 
 def unsupported(output, values):

@@ -13,6 +13,7 @@ from qgis.core import (
     QgsProcessingParameterEnum,
     QgsProcessingParameterExtent,
     QgsProcessingParameterFeatureSource,
+    QgsProcessingParameterField,
     QgsProcessingParameterFile,
     QgsProcessingParameterMatrix,
     QgsProcessingParameterMultipleLayers,
@@ -25,6 +26,7 @@ from qgis.core import (
 from . import inputs
 
 RASTER = QgsProcessing.SourceType.TypeRaster
+LINES = QgsProcessing.SourceType.TypeVectorLine
 POLYGONS = QgsProcessing.SourceType.TypeVectorPolygon
 ANY_VECTOR = QgsProcessing.SourceType.TypeVectorAnyGeometry
 ANY_MAP = QgsProcessing.SourceType.TypeMapLayer
@@ -71,7 +73,7 @@ def raster(name, title, argument, text, optional=False):
     return Parameter(definition, argument, read, text, check)
 
 
-def layers(name, title, argument, text, kind=ANY_MAP):
+def layers(name, title, argument, text, kind=ANY_MAP, optional=True):
     """Ask for any number of layers; filters and layers in memory count as they are shown."""
     def read(algorithm, values, context):
         chosen = algorithm.parameterAsLayerList(values, name, context)
@@ -81,7 +83,7 @@ def layers(name, title, argument, text, kind=ANY_MAP):
         chosen = algorithm.parameterAsLayerList(values, name, context)
         return next(filter(None, map(inputs.why_not_layer, chosen)), None)
 
-    definition = QgsProcessingParameterMultipleLayers(name, title, kind, optional=True)
+    definition = QgsProcessingParameterMultipleLayers(name, title, kind, optional=optional)
     return Parameter(definition, argument, read, text, check)
 
 
@@ -91,6 +93,16 @@ def features(name, title, argument, text, kind=ANY_VECTOR, optional=True):
         return inputs.feature_source(algorithm, values, name, context)
 
     definition = QgsProcessingParameterFeatureSource(name, title, [kind], optional=optional)
+    return Parameter(definition, argument, read, text)
+
+
+def field(name, title, argument, text, layer):
+    """Ask for an attribute of the layer that the parameter of this name asks for."""
+    def read(algorithm, values, context):
+        return algorithm.parameterAsString(values, name, context) or None
+
+    definition = QgsProcessingParameterField(name, title, parentLayerParameterName=layer,
+                                             optional=True)
     return Parameter(definition, argument, read, text)
 
 
@@ -118,6 +130,34 @@ def extent(name, title, argument, text):
         return ",".join(f"{side:.8f}" for side in sides)
 
     return Parameter(QgsProcessingParameterExtent(name, title, optional=True), argument, read, text)
+
+
+def area(argument, text):
+    """Ask for an area: by an extent, or by polygons, not by both."""
+    box = extent("EXTENT", "Area", argument, f"{text} Draw it, or take that of a layer or of the "
+                 "map. Example: <code>8.40,8.45,49.90,49.93 [EPSG:4326]</code>")
+    shapes = features("AREA", "Area as polygons", argument, "Polygons instead of an extent, in "
+                      "any CRS. Example: a district.", POLYGONS)
+
+    def check(algorithm, values, context):
+        both = values.get("EXTENT") and values.get("AREA")
+        return "Give the area as an extent or as polygons, not both." if both else None
+
+    shapes.check = check
+    return [box, shapes]
+
+
+def overpass():
+    """Ask how OpenStreetMap's server is used."""
+    return [
+        string("ENDPOINT", "Overpass server", "endpoint", "Address of the server. Example: "
+               "<code>https://overpass-api.de/api</code>", "https://overpass-api.de/api").rare(),
+        folder("CACHE", "Folder for replies", "cache", "Replies of the server are kept here and "
+               "looked up. Example: <code>~/osm-cache</code>").rare(),
+        number("MAX_AREA", "Largest area to download (km²)", "max_area_km2", "A larger area is "
+               "refused before anything is downloaded. Example: <code>2500</code>", 2500.0,
+               0.0).rare(),
+    ]
 
 
 def file(name, title, argument, text, pattern, optional=False):

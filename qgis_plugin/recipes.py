@@ -58,6 +58,14 @@ def names(text):
     return [name.strip() for name in text.replace(";", ",").split(",") if name.strip()]
 
 
+def numbers(text):
+    """Return `0.75, 1, 1.25` as numbers."""
+    try:
+        return [float(part) for part in names(text)]
+    except ValueError:
+        raise ValueError(f"{text!r} are not numbers. Write 0.75, 1, 1.25.") from None
+
+
 def device():
     """Ask where the network runs."""
     return parameters.choice(

@@ -26,14 +26,7 @@ class FetchOsm(Verb):
             parameters.file("FILE", "Local extract", "file", "Read this file instead of asking "
                             "a server. Example: <code>hessen-latest.osm.pbf</code>", EXTRACT,
                             optional=True),
-            parameters.string("ENDPOINT", "Overpass server", "endpoint", "Address of the server. "
-                              "Example: <code>https://overpass-api.de/api</code>",
-                              "https://overpass-api.de/api").rare(),
-            parameters.folder("CACHE", "Folder for replies", "cache", "Replies of the server are "
-                              "kept here and looked up. Example: <code>~/osm-cache</code>").rare(),
-            parameters.number("MAX_AREA", "Largest area to download (km²)", "max_area_km2",
-                              "A larger area is refused before anything is downloaded. Example: "
-                              "<code>2500</code>", 2500.0, 0.0).rare(),
+            *parameters.overpass(),
         ]
 
     def outputs(self):

@@ -2,17 +2,9 @@
 
 from .. import outputs, parameters, paths
 from ..algorithm import MAPPING, Verb
-from ..recipes import device
+from ..recipes import device, numbers
 
 MODELS = "geoseg models (*.safetensors)"
-
-
-def numbers(text):
-    """Return `0.75, 1, 1.25` as numbers."""
-    try:
-        return [float(part) for part in text.replace(";", ",").split(",") if part.strip()]
-    except ValueError:
-        raise ValueError(f"{text!r} are not numbers. Write 0.75, 1, 1.25.") from None
 
 
 class Predict(Verb):

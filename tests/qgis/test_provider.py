@@ -7,9 +7,10 @@ import subprocess
 import pytest
 from qgis.core import QgsApplication, QgsProcessingParameterEnum
 
-IDS = ("burnlabels", "classify", "evaluate", "exportchips", "fetchosm", "maparea",
-       "modelinformation", "planchips", "polygonize", "predict", "refine", "setupengine",
-       "tracecoastline", "trainmodel")
+IDS = ("burnlabels", "casttransects", "classify", "coastlineaccuracy", "coastlinechange",
+       "evaluate", "exportchips", "fetchosm", "maparea", "modelinformation", "planchips",
+       "polygonize", "predict", "refine", "seaandland", "setupengine", "tracecoastline",
+       "trainmodel")
 """Names that models and scripts use: never changed."""
 
 SIGNATURES = """
@@ -72,7 +73,7 @@ def test_the_arguments_are_those_of_the_engine(provider, engine_python, checkout
         [engine_python, "-c", SIGNATURES, *(item.TASK for item in verbs)], cwd=str(checkout),
         check=True, capture_output=True, text=True).stdout)
     composed = {"burn_labels": {"sources", "assign"}, "plan_chips": {"more"}, "run": {"image"},
-                "predict": {"further"}}
+                "predict": {"further"}, "trace_coastline": {"further"}}
     for item in verbs:
         used = {re.sub(r"^more$", "scenes", argument if isinstance(argument, str) else argument[0])
                 for argument in (part.argument for part in (*item._asked, *item._written))

@@ -133,8 +133,8 @@ def stopping(monkeypatch, error: BaseException, at: float = 0.0):
 
 
 # How late each command tells its progress, so that it can be stopped then.
-LATEST = {"plan-chips": 0.0, "export-chips": 0.01, "run": 0.02, "predict": 0.5, "split-sea-land": 0.5, "cast-transects": 0.0, "evaluate": 0.5,
-          "train": 0.5, "refine": 0.05}
+LATEST = {"plan-chips": 0.0, "export-chips": 0.01, "run": 0.02, "predict": 0.5, "evaluate": 0.5,
+          "split-sea-land": 0.5, "cast-transects": 0.0, "train": 0.5, "refine": 0.05}
 
 
 @pytest.mark.parametrize("late", [False, True])

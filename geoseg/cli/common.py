@@ -46,29 +46,10 @@ device_option = click.option("--device", default="auto", show_default=True,
                              help="Where the network runs.")
 
 
-class Split(click.ParamType):  # type: ignore[type-arg]
-    """Three shares written as 70/15/15."""
+class _Listed(click.ParamType):  # type: ignore[type-arg]
+    """Numbers in one word, which defaults and scripts give as a tuple."""
 
-    name = "TRAIN/VAL/TEST"
-
-    def convert(self, value: str | tuple[float, ...], param: click.Parameter | None,
-                ctx: click.Context | None) -> tuple[float, ...]:
-        """Return the three shares."""
-        if isinstance(value, tuple):
-            return value
-        try:
-            shares = tuple(float(share) for share in value.split("/"))
-        except ValueError:
-            shares = ()
-        if len(shares) != 3 or min(shares) < 0 or sum(shares) <= 0:
-            self.fail(f"{value!r} is not three shares such as 70/15/15", param, ctx)
-        return shares
-
-
-class Numbers(click.ParamType):  # type: ignore[type-arg]
-    """Numbers written as 0.75,1,1.25."""
-
-    name = "N,N,..."
+    separator, example = ",", ""
 
     def convert(self, value: str | tuple[float, ...], param: click.Parameter | None,
                 ctx: click.Context | None) -> tuple[float, ...]:
@@ -76,9 +57,32 @@ class Numbers(click.ParamType):  # type: ignore[type-arg]
         if isinstance(value, tuple):
             return value
         try:
-            return tuple(float(number) for number in value.split(","))
+            numbers = tuple(float(number) for number in value.split(self.separator))
         except ValueError:
-            self.fail(f"{value!r} are not numbers such as 0.75,1,1.25", param, ctx)
+            numbers = ()
+        if not self.accepts(numbers):
+            self.fail(f"{value!r} is not {self.example}", param, ctx)
+        return numbers
+
+    def accepts(self, numbers: tuple[float, ...]) -> bool:
+        """Return whether these numbers will do."""
+        return bool(numbers)
+
+
+class Split(_Listed):
+    """Three shares written as 70/15/15."""
+
+    name, separator, example = "TRAIN/VAL/TEST", "/", "three shares such as 70/15/15"
+
+    def accepts(self, numbers: tuple[float, ...]) -> bool:
+        """Return whether these are three shares of something."""
+        return len(numbers) == 3 and min(numbers) >= 0 and sum(numbers) > 0
+
+
+class Numbers(_Listed):
+    """Numbers written as 0.75,1,1.25."""
+
+    name, example = "N,N,...", "numbers such as 0.75,1,1.25"
 
 
 def thresholds(values: tuple[str, ...]) -> float | dict[str, float] | None:

@@ -26,19 +26,23 @@ def make_recipe(task: str = "exclusive", **train) -> Recipe:
                                   "chips": {"size": 32}, "train": settings})
 
 
+def write_labels(path: Path, image: Path, water: np.ndarray) -> Path:
+    """Write labels on an image's grid: 0 is land, and whatever else is water."""
+    with open_raster(image) as dataset:
+        grid = Grid.of(dataset)
+    with raster_writer(path, grid, count=1, dtype="uint8", nodata=255,
+                       legend=make_recipe().legend, is_categorical=True) as write:
+        write(water[None].astype(np.uint8), grid.window)
+    return path
+
+
 def make_scene(folder: Path, *, side: int = 256, seed: int = 0) -> tuple[Path, Path]:
     """Write an image of blobs, a little noisy, and labels of where they are."""
     random = np.random.default_rng(seed)
     water = gaussian_filter(random.normal(size=(side, side)), 12) > 0
     image = 1000 + 400 * water + random.normal(0, 60, (3, side, side))
     image_path = write_image(folder / "image.tif", image.astype(np.uint16))
-    with open_raster(image_path) as dataset:
-        grid = Grid.of(dataset)
-    label_path = folder / "labels.tif"
-    with raster_writer(label_path, grid, count=1, dtype="uint8", nodata=255,
-                       legend=make_recipe().legend, is_categorical=True) as write:
-        write(water[None].astype(np.uint8), grid.window)
-    return image_path, label_path
+    return image_path, write_labels(folder / "labels.tif", image_path, water)
 
 
 def make_plan(folder: Path) -> ChipPlan:

@@ -11,9 +11,7 @@ from hypothesis import strategies as st
 from rasterio.windows import Window
 
 from geoseg.errors import ModelError, RecipeError, TrainingError
-from geoseg.geo.grid import Grid
 from geoseg.geo.raster import open_raster
-from geoseg.geo.writing import raster_writer
 from geoseg.learn.card import BandCard
 from geoseg.learn.inputs import measure_bands
 from geoseg.learn.model import Model
@@ -23,7 +21,7 @@ from geoseg.maps.predict import predict
 from geoseg.progress import silent
 from geoseg.recipe import Recipe
 from geoseg.samples.chips import plan_chips
-from tests.learn.scenes import make_recipe
+from tests.learn.scenes import make_recipe, write_labels
 from tests.worlds import write_image
 
 
@@ -88,13 +86,7 @@ def amplitude_scene(folder, side=192):
     amplitude = np.maximum(1, np.sqrt(power)).astype(np.uint16)
     amplitude[:, 50:60] = 0
     image = write_image(folder / "sar.tif", amplitude[None])
-    with open_raster(image) as dataset:
-        grid = Grid.of(dataset)
-    label = folder / "labels.tif"
-    with raster_writer(label, grid, count=1, dtype="uint8", nodata=255,
-                       legend=make_recipe().legend, is_categorical=True) as write:
-        write(water[None].astype(np.uint8), grid.window)
-    return image, label, amplitude
+    return image, write_labels(folder / "labels.tif", image, water), amplitude
 
 
 def recipe_with(image, augment=None, **train_settings):

@@ -33,6 +33,8 @@ class _Arrange(QgsProcessingLayerPostProcessorInterface):
         group = root.findGroup(self._group) or root.insertGroup(0, self._group)
         clone = node.clone()
         clone.setCustomProperty(_PLACE, self._place)
+        # A legend that nobody sees is folded; a view would mind that once the node is in the tree.
+        clone.setExpanded(self._visible)
         above = [child for child in group.children()
                  if int(child.customProperty(_PLACE, 0)) < self._place]
         group.insertChildNode(len(above), clone)

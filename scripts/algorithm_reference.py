@@ -27,12 +27,13 @@ END = "<!-- up to here -->"
 _KINDS = {
     "raster": "raster layer", "source": "vector layer", "vector": "vector layer",
     "multilayer": "list of layers", "extent": "extent", "string": "text", "matrix": "table",
-    "boolean": "true, false", "rasterDestination": "GeoTIFF to write",
+    "boolean": "true, false", "field": "attribute", "rasterDestination": "GeoTIFF to write",
     "vectorDestination": "vector file to write", "fileDestination": "file to write",
     "folderDestination": "folder to write",
 }
-_RESULTS = {"outputRaster": "raster layer", "outputVector": "vector layer", "outputFile": "file",
-            "outputHtml": "file", "outputNumber": "number", "outputString": "text"}
+_RESULTS = {"outputRaster": "raster layer", "outputVector": "vector layer",
+            "outputMultilayer": "list of layers", "outputFile": "file", "outputHtml": "file",
+            "outputNumber": "number", "outputString": "text"}
 
 
 def reference(algorithm: Qgs, titles: Mapping[str, str]) -> str:

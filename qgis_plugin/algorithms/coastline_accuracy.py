@@ -18,8 +18,9 @@ class CoastlineAccuracy(Verb):
 
     def parameters(self):
         return [
-            parameters.features("LINES", "Coastlines", "lines", "Example: made by <i>Trace "
-                                "coastline</i>.", parameters.LINES, optional=False),
+            parameters.features("LINES", "Coastlines", "lines", "Lines, with or without dates. "
+                                "Example: made by <i>Trace coastline</i>.", parameters.LINES,
+                                optional=False),
             parameters.features("REFERENCE", "Reference", "reference", "Lines or points that are "
                                 "known to be right. Example: GPS positions of the water's edge.",
                                 optional=False),
@@ -27,10 +28,10 @@ class CoastlineAccuracy(Verb):
                               "reference of at most so many days before or after; by default all "
                               "of it. Example: <code>10</code>", None, 0, whole=True),
             parameters.field("DATE_FIELD", "Dates of the coastlines", "date_field", "Attribute; by "
-                             "default one that is called so. Example: <code>date</code>", "LINES"),
+                             "default found by its name, such as <code>date</code>.", "LINES"),
             parameters.field("REFERENCE_DATE_FIELD", "Dates of the reference",
-                             "reference_date_field", "Attribute; by default one that is called so. "
-                             "Example: <code>date</code>", "REFERENCE"),
+                             "reference_date_field", "Attribute; by default found by its name, "
+                             "such as <code>date</code>.", "REFERENCE"),
             parameters.string("WITHIN", "Distances to report (m)", "within", "For each the share "
                               "no farther is told, and the map's colours change there. Example: "
                               "<code>5, 10, 20</code>", "5, 10, 20", parse=numbers),

@@ -1,5 +1,7 @@
 """Coastline change."""
 
+from pathlib import Path
+
 from .. import outputs, parameters
 from ..algorithm import COAST, Verb
 
@@ -26,11 +28,11 @@ class CoastlineChange(Verb):
                               "Example: <code>2016-01-01</code>"),
             parameters.string("END", "Last date", "end", "By default all dates count. Example: "
                               "<code>2024-12-31</code>"),
-            parameters.string("DATE_FIELD", "Attribute with the dates", "date_field", "Of all "
-                              "layers; by default each layer's that is called so. Example: "
-                              "<code>date</code>").rare(),
+            parameters.string("DATE_FIELD", "Attribute with the dates", "date_field", "The same "
+                              "for all layers; by default found by its name in each, such as "
+                              "<code>date</code>.").rare(),
             parameters.field("NAME_FIELD", "Names of the transects", "name_field", "Attribute; by "
-                             "default one that is called so. Example: <code>name</code>",
+                             "default found by its name, such as <code>name</code>.",
                              "TRANSECTS").rare(),
             *_errors(), *_positions(), *_water(),
         ]
@@ -56,6 +58,12 @@ class CoastlineChange(Verb):
         if values.get("WATER_LEVEL") and values.get("LEVEL_FIELD"):
             return "Give water levels as a table or as an attribute, not both."
         return None
+
+    def run_name(self, values, context):
+        """Name the group after the file, so that two runs are told apart."""
+        name = Path(self.parameterAsFileOutput(values, "OUTPUT", context)).stem
+        # QGIS calls temporary files after the parameter.
+        return super().run_name(values, context) + ("" if name == "OUTPUT" else f" ({name})")
 
 
 def _errors():

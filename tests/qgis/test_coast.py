@@ -73,9 +73,10 @@ def straight_transects():
         "&field=name:string")
 
 
-def legend():
+def legend(of="geoseg: Coastline change"):
     """Return (name, is switched on) of the only group's layers, from the top."""
     [group] = QgsProject.instance().layerTreeRoot().children()
+    assert group.name() == of
     return [(child.name(), child.itemVisibilityChecked()) for child in group.children()]
 
 
@@ -96,7 +97,7 @@ def test_a_coastline_with_land_and_water(proba):
     found = run("tracecoastline", {
         "PROBABILITIES": str(proba), "WATER": "water", "SMOOTH": 0, "DATE": "2024-05-31",
         "OUTPUT": "TEMPORARY_OUTPUT", "POLYGONS": "TEMPORARY_OUTPUT"})
-    assert legend() == [("Coastline", True), ("Land and water", True)]
+    assert legend("geoseg: Trace coastline") == [("Coastline", True), ("Land and water", True)]
     lines = layer("Coastline")
     assert lines.renderer().type() == "graduatedSymbol"
     assert found["FEATURES"] == lines.featureCount() == 2
@@ -213,7 +214,7 @@ def test_the_change_of_several_layers_as_they_are_shown(tmp_path):
     # A file's name has no room for some characters.
     names = [("Crossings", True), ("Change: moving inland", True),
              ("Change: Küste _ 2_ kaum", False)]
-    assert legend() == names
+    assert legend("geoseg: Coastline change (change)") == names
     assert [QgsVectorLayer(source, "read").featureCount() for source in found["FURTHER"]] == [3]
     for (name, _), colour in zip(names[1:], (RED, DARK)):
         _, colours = categories(layer(name))

@@ -38,7 +38,7 @@ def parts_of(page):
 
 
 def test_every_algorithm_has_a_page(algorithms, pages):
-    assert len(algorithms) == 14
+    assert len(algorithms) == 18
     assert set(pages) == {*algorithms, *NOT_ALGORITHMS}
     for name, item in algorithms.items():
         assert pages[name].startswith(f"# {item.displayName()}\n")

@@ -6,8 +6,8 @@
 
 Every step runs with the real engine through its dialog. `--as` names a path by which the pictures
 show the checkout: a link that is there for as long as this takes. Parts: install, start, maparea,
-labels, maps, designer, cancel, report; maps goes on from maparea. Needs qgis and xvfb; the report
-also needs chromium, and is left out without.
+labels, maps, designer, cancel, report, coast; maps and coast go on from maparea. Needs qgis and
+xvfb; the report also needs chromium, the coast Narrabeen's data; they are left out without.
 """
 
 from __future__ import annotations
@@ -27,10 +27,13 @@ from environment import ROOT, run_inside
 from package_plugin import build
 from qgis_desktop import run_in_desktop
 
-INSTALL, STAGE = (ROOT / "scripts" / f"screenshots_{name}.py" for name in ("install", "stage"))
+INSTALL, STAGE, COAST = (ROOT / "scripts" / f"screenshots_{name}.py"
+                         for name in ("install", "stage", "coast"))
+NARRABEEN = ROOT.parent / "shared" / "data" / "coast_narrabeen"
+"""Real data beside the checkout."""
 IMAGES = ROOT / "docs" / "qgis" / "images"
 """Where the pictures go."""
-PARTS = ("install", "start", "maparea", "labels", "maps", "designer", "cancel", "report")
+PARTS = ("install", "start", "maparea", "labels", "maps", "designer", "cancel", "report", "coast")
 SCREEN = "1280x900"
 WIDEST = 1200
 COLOURS = 192
@@ -70,16 +73,23 @@ def main() -> int:
 
 def _in_desktop(parts: list[str], root: Path, out: Path, work: Path) -> int:
     """Take the pictures of all parts but the report; return the exit code."""
+    places = {name: str(root / path.relative_to(ROOT)) for name, path in {
+        "scene": FOLDER / "scene", "map": FOLDER / "map", "work": work, "recipe": RECIPE}.items()}
     if "install" in parts:
         zip_path = root / build(ROOT, ROOT / "dist").relative_to(ROOT)
         code = run_in_desktop(INSTALL, [str(zip_path)], out=out, size=SCREEN, plugin=False)
         if code:
             return code
-    rest = [part for part in parts if part not in ("install", "report")]
+    if "coast" in parts and not NARRABEEN.is_dir():
+        print(f"No pictures of a coast: {NARRABEEN} is missing")
+    elif "coast" in parts:
+        code = run_in_desktop(COAST, [str(NARRABEEN), places["work"],
+                                      f"{places['map']}/probabilities.tif"], out=out, size=SCREEN)
+        if code:
+            return code
+    rest = [part for part in parts if part not in ("install", "report", "coast")]
     if not rest:
         return 0
-    places = {name: str(root / path.relative_to(ROOT)) for name, path in {
-        "scene": FOLDER / "scene", "map": FOLDER / "map", "work": work, "recipe": RECIPE}.items()}
     order = json.dumps({**places, "parts": rest})
     return run_in_desktop(STAGE, [order], out=out, size=SCREEN, seconds=7200)
 

@@ -126,8 +126,8 @@ class Run:
                 self._validate(fabric, learner, scenes, course, float(np.mean(losses)))
                 losses.clear()
                 if course.stale >= settings.patience:
-                    _log.info("Stopped at step %d: no better validation since step %d.",
-                              course.step, course.best_step)
+                    _log.info("Stopped at step %d: validation has not risen in the last %d times.",
+                              course.step, course.stale)
                     break
             progress(course.step / settings.steps, _message(course, settings.steps, losses))
 
@@ -187,7 +187,7 @@ class Run:
             progress(0.5, "scoring the validation chips")
             tally = score(model, scenes, rows, batch, self.precision, curves=True)
         thresholds = tally.map_thresholds()
-        best = max(history, key=lambda entry: entry["val_mean_iou"])
+        best = max(reversed(history), key=lambda entry: entry["val_mean_iou"])
         card = model.card.model_copy(update={
             "thresholds": thresholds, "scores": tally.scores(thresholds).to_dict(),
             "training": {**model.card.training, "steps": history[-1]["step"],

@@ -24,9 +24,9 @@ class Course:
     best: float = float("-inf")
     """Best validation score so far."""
     best_step: int = 0
-    """Steps done when it was reached."""
+    """Steps done when it was reached, the last time if several times."""
     stale: int = 0
-    """Validations since then."""
+    """Validations since it last rose."""
     history: list[dict[str, float]] = field(default_factory=list)
     """One entry per validation."""
     rates: list[float] = field(default_factory=list)
@@ -39,12 +39,17 @@ class Course:
         return [entry["val_mean_iou"] for entry in self.history]
 
     def add(self, entry: dict[str, float]) -> bool:
-        """Enter a validation; return whether it is the best so far."""
+        """Enter a validation; return whether none was better so far.
+
+        Of equal ones the later counts: weights that have learnt longer are kept where validation
+        cannot tell, as of a thin class that is not mapped yet at all.
+        """
         self.history.append(entry)
-        self.stale += 1
-        if entry["val_mean_iou"] <= self.best:
+        score = entry["val_mean_iou"]
+        self.stale = 0 if score > self.best else self.stale + 1
+        if score < self.best:
             return False
-        self.best, self.best_step, self.stale = entry["val_mean_iou"], self.step, 0
+        self.best, self.best_step = score, self.step
         return True
 
 

@@ -157,4 +157,3 @@ def _in_words(values: Mapping[str, float | None]) -> str:
 def decimals(value: float | None) -> str:
     """Return a score with three decimals, or `n/a` where it is undefined."""
     return "n/a" if value is None else f"{value:.3f}"
-

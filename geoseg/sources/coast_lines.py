@@ -98,9 +98,8 @@ def read_coast(source: str | Path, area: BaseGeometry, *, kind: Literal["line", 
             raise SourceError(source, "is an OpenStreetMap extract, whose coastline is lines",
                               "Leave out what polygons are")
         return _read_extract(source, path, area)
-    tables = [_read_table(source, path, name, area) for name in ([layer] if layer else
-                                                                  layers(path))]
-    tables = [table for table in tables if len(table)]
+    names = [layer] if layer else layers(path)
+    tables = [table for name in names if len(table := _read_table(source, path, name, area))]
     if not tables:
         raise SourceError(source, "holds no features", "Give the layer of the coast")
     is_osm = any({"osm_type", "natural"} & set(table.columns) for table in tables)

@@ -58,8 +58,7 @@ class Errors:
         return self.pair.reference if self.direction == "missed" else self.pair.lines
 
 
-def missed(pair: Pair, options: Options,
-            area: shapely.Geometry | None) -> Errors:
+def missed(pair: Pair, options: Options, area: shapely.Geometry | None) -> Errors:
     """Measure from the reference to the lines: how far the truth is from what was drawn.
 
     Raises:
@@ -82,8 +81,7 @@ def missed(pair: Pair, options: Options,
     return replace(errors, sigma=pair.sigma[pair.lines.parts_at(nearest.position)])
 
 
-def strayed(pair: Pair, options: Options,
-            area: shapely.Geometry | None) -> Errors | None:
+def strayed(pair: Pair, options: Options, area: shapely.Geometry | None) -> Errors | None:
     """Measure from the lines to the reference: how far what was drawn is from the truth.
 
     Returns:

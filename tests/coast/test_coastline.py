@@ -278,9 +278,10 @@ def test_it_refuses_what_it_cannot_use(tmp_path: Path) -> None:
     land = make_coast(64).land_share
     path = write_probabilities(tmp_path / "p.tif", two_classes(land), TWO)
     dry = write_probabilities(tmp_path / "d.tif", two_classes(np.ones((20, 20))), TWO)
+    wet = write_probabilities(tmp_path / "w.tif", two_classes(np.zeros((20, 20))), TWO)
     one = write_probabilities(tmp_path / "o.tif", two_classes(np.ones((1, 1))), TWO)
     out = tmp_path / "c.gpkg"
-    for empty in (dry, one):
+    for empty in (dry, wet, one):
         with pytest.raises(RasterError, match="shows no edge of water"):
             trace_coastline(empty, water="water", out=out)
     with pytest.raises(RasterError, match="is not one of"):

@@ -1,8 +1,9 @@
-"""Measure how much a random split flatters: the same recipe on a random and on a block split.
+"""Measure how much neighbours flatter: the same test chips, with and without others beside them.
 
-Both plans have as many training, validation and test chips. In the random one, as in much published
-work, neighbouring chips fall to different splits, so that the test shows places the network has
-nearly seen. Scores are those of each plan's own test chips, at the last step.
+A block plan keeps training chips away from test chips. Here half of its test chips are scored
+twice: by a model trained on the plan's training chips, and by one for which the other half of the
+test chips, right beside the scored ones, took the place of as many training chips, as a random
+split does. Both have as many training chips, and the weights of the last step.
 
     python scripts/bench/leak.py -r docs/tutorials/landcover.toml --scene image.tif labels.tif \
         --set train.steps=300
@@ -22,40 +23,43 @@ from geoseg.learn.train import train
 from geoseg.maps.evaluate import evaluate
 from geoseg.recipe import Recipe
 from geoseg.samples.chips import plan_chips
-from geoseg.samples.plan import SPLITS, ChipPlan
+from geoseg.samples.plan import ChipPlan
 
 
 def main() -> None:
     """Train with every seed on both plans; print each score, then means and their difference."""
     options = _arguments()
     image, labels = options.scene
-    found: dict[str, list[float]] = {"blocks": [], "random": []}
+    found: dict[str, list[float]] = {"apart": [], "beside": []}
     for seed in range(options.seeds):
         recipe = changed(Recipe.read(options.recipe), {"chips.seed": seed, "train.seed": seed,
                                                        **dict(options.set)})
         with tempfile.TemporaryDirectory() as folder:
             place = Path(folder)
             blocks = plan_chips(image, labels, recipe=recipe, out=place / "blocks.gpkg")
-            every = plan_chips(image, labels, recipe=recipe, split=(100, 0, 0),
-                               out=place / "all.gpkg")
-            for name, plan in (("blocks", blocks), ("random", _shuffled(every, blocks, seed))):
+            for name, plan in zip(found, _plans(blocks, seed), strict=True):
                 model = train(plan, recipe, device="cpu", out=place / f"{name}.safetensors")
                 scores = evaluate(model, plan, out=place / f"{name}.html")
                 found[name].append(scores.mean_iou)
-                print(f"seed {seed}, {name}: test mean IoU {scores.mean_iou:.4f}", flush=True)
-    for name, values in found.items():
-        print(f"{name}: {np.mean(values):.4f} ± {np.std(values, ddof=min(1, len(values) - 1)):.4f}")
-    print(f"random minus blocks: {np.mean(found['random']) - np.mean(found['blocks']):+.4f}")
+                print(f"seed {seed}, training chips {name}: {len(plan.rows('train'))} chips, test "
+                      f"mean IoU {scores.mean_iou:.4f}", flush=True)
+    gaps = np.subtract(found["beside"], found["apart"])
+    for name, values in (*found.items(), ("beside minus apart", gaps)):
+        spread = np.std(values, ddof=1) if len(values) > 1 else float("nan")
+        print(f"{name}: {np.mean(values):.4f} ± {spread:.4f}")
 
 
-def _shuffled(every: ChipPlan, like: ChipPlan, seed: int) -> ChipPlan:
-    """Return as many chips of each split as in another plan, drawn from all of the scene."""
-    order = np.random.default_rng(seed).permutation(len(every.frame))
-    ends = np.cumsum([len(like.rows(split)) for split in SPLITS])
-    frame = every.frame.assign(split="unused")
-    for split, start, end in zip(SPLITS, [0, *ends], ends, strict=False):
-        frame.iloc[order[start:end], frame.columns.get_loc("split")] = split
-    return replace(every, frame=frame[frame["split"] != "unused"].reset_index(drop=True), gap=0)
+def _plans(blocks: ChipPlan, seed: int) -> tuple[ChipPlan, ChipPlan]:
+    """Return the plan whose training chips lie apart, and the one with some beside the test's."""
+    random = np.random.default_rng(seed)
+    test = random.permutation(blocks.rows("test").index)
+    beside = test[len(test) // 2:]
+    dropped = random.choice(blocks.rows("train").index, len(beside), replace=False)
+    apart = blocks.frame.drop(index=beside)
+    near = blocks.frame.drop(index=dropped)
+    near.loc[beside, "split"] = "train"
+    near["weight"] = near["weight"].where(near["weight"] > 0, 1.0)
+    return replace(blocks, frame=apart), replace(blocks, frame=near, gap=0)
 
 
 def _arguments() -> argparse.Namespace:

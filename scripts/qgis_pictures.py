@@ -69,13 +69,26 @@ def show(*names: str) -> None:
 
 
 def map_picture(name: str, extent: QgsRectangle | None = TOWN) -> None:
-    """Take a picture of legend and map without the tool bars; no extent is the whole image."""
-    main, canvas = window(980, 700, "Layers"), iface.mapCanvas()
-    layers = main.findChild(QDockWidget, "Layers")
-    main.resizeDocks([layers], [230], Qt.Orientation.Horizontal)
-    wait(200)
-    canvas.setExtent(extent or QgsProject.instance().mapLayersByName(IMAGE)[0].extent())
+    """Take a picture of folded legend and map; no extent is the whole image."""
     folded()
+    legend_and_map(name, extent or QgsProject.instance().mapLayersByName(IMAGE)[0].extent(),
+                   (980, 700), 230)
+
+
+def legend_and_map(name: str, extent: QgsRectangle, size: tuple[int, int], legend: int) -> None:
+    """Take a picture of legend and map without the tool bars.
+
+    Args:
+        name: Name of the picture.
+        extent: What the map shows, in the project's CRS.
+        size: Width and height of the window.
+        legend: Width of the legend.
+    """
+    main, canvas = window(*size, "Layers"), iface.mapCanvas()
+    layers = main.findChild(QDockWidget, "Layers")
+    main.resizeDocks([layers], [legend], Qt.Orientation.Horizontal)
+    wait(200)
+    canvas.setExtent(extent)
     iface.messageBar().clearWidgets()
     draw()
     iface.layerTreeView().clearSelection()

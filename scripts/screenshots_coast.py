@@ -11,12 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from qgis.core import QgsCoordinateReferenceSystem, QgsProject, QgsRectangle, QgsSettings
-from qgis.PyQt.QtCore import QRect, Qt
-from qgis.PyQt.QtWidgets import QDockWidget
-from qgis.utils import iface
 
-from qgis_pictures import dialog_of, show, step, window
-from qgis_stage import OUT, add_layer, draw, wait
+from qgis_pictures import dialog_of, legend_and_map, show, step
+from qgis_stage import add_layer, wait
 
 CRS = "EPSG:28356"
 BEACH = QgsRectangle(342_050, 6_266_330, 343_550, 6_269_220)
@@ -74,20 +71,8 @@ def _id(name: str) -> Any:  # noqa: ANN401
 
 
 def _picture(name: str, extent: QgsRectangle) -> None:
-    """Take a picture of legend and map, with room for long names."""
-    main, canvas = window(1100, 800, "Layers"), iface.mapCanvas()
-    layers = main.findChild(QDockWidget, "Layers")
-    main.resizeDocks([layers], [380], Qt.Orientation.Horizontal)
-    wait(200)
-    canvas.setExtent(extent)
-    iface.messageBar().clearWidgets()
-    draw()
-    iface.layerTreeView().clearSelection()
-    iface.layerTreeView().setCurrentIndex(iface.layerTreeView().model().index(-1, -1))
-    wait(400)
-    places = [QRect(widget.mapTo(main, widget.rect().topLeft()), widget.size())
-              for widget in (layers, canvas)]
-    main.grab(places[0].united(places[1])).save(str(OUT / f"{name}.png"))
+    """Take a picture with room for long names in the legend."""
+    legend_and_map(name, extent, (1100, 800), 380)
 
 
 coast(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])

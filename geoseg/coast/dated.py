@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Kind = Literal["line", "point", "polygon"]
+Side = Literal["left", "right"]
+"""Of a line, seen along it."""
 DATE_FIELDS = ("date", "datetime", "dates", "acquired", "timestamp", "time", "day")
 """Attributes that are taken for dates, whatever their case, the first that is there."""
 

@@ -23,11 +23,10 @@ from shapely.geometry.base import BaseGeometry
 from geoseg.errors import SourceError
 from geoseg.geo.ground import Bounds
 from geoseg.geo.vector import layers, read_layer, split_layer, summarize_layer
-from geoseg.progress import Progress, part
-from geoseg.sources.area import area_km2, request_boxes
-from geoseg.sources.osm_elements import Element, ElementId
+from geoseg.progress import Progress
+from geoseg.sources.download import download, server_of
+from geoseg.sources.osm_elements import Element
 from geoseg.sources.osm_file import is_extract
-from geoseg.sources.overpass import Overpass
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -128,23 +127,15 @@ def fetch_coast(area: BaseGeometry, *, endpoint: str, cache: Path | None, max_ar
         SourceError: The area is too large, the server cannot be reached or did not send
             everything, or there is no coastline.
     """
-    size = area_km2(area)
-    if size > max_area_km2:
-        raise SourceError("area", f"covers {size:,.0f} km², more than the {max_area_km2:,.0f} km² "
-                          "allowed for a download", "Use a local extract (such as those of "
-                          "Geofabrik), a smaller area, or a higher maximum")
-    endpoint = endpoint.rstrip("/").removesuffix("/interpreter")
-    boxes = request_boxes(area, _REQUEST_KM2)
-    found: dict[ElementId, Element] = {}
-    for place, bounds in enumerate(boxes):
-        step = part(progress, place / len(boxes), (place + 1) / len(boxes))
-        found |= Overpass(endpoint, cache, step).fetch(bounds, _TAGS)
-    lines = coast_ways(list(found.values()), endpoint)
+    server = server_of(endpoint)
+    lines = coast_ways(download(area, _TAGS, endpoint=endpoint, cache=cache,
+                                max_area_km2=max_area_km2, request_km2=_REQUEST_KM2,
+                                progress=progress), server)
     if not len(lines):
-        raise SourceError(endpoint, "has no coastline in the area, so that it cannot be known "
+        raise SourceError(server, "has no coastline in the area, so that it cannot be known "
                           "whether it is sea or land", "Choose an area that the coast crosses, or "
                           "give a coastline nearby")
-    return CoastShapes(endpoint, "line", lines, _DEGREES, is_osm=True)
+    return CoastShapes(server, "line", lines, _DEGREES, is_osm=True)
 
 
 def coast_ways(elements: Sequence[Element], source: str) -> np.ndarray:

@@ -18,17 +18,14 @@ from geoseg.geo.style.vectors import Look, Shape, category_style
 from geoseg.geo.vector import write_layers
 from geoseg.progress import Progress, part, silent
 from geoseg.recipe import Recipe
-from geoseg.sources.area import area_km2, read_area, request_boxes
+from geoseg.sources.area import read_area
+from geoseg.sources.download import ENDPOINT, download, server_of
 from geoseg.sources.matching import WIDTH_KEYS, match_tags, recipe_keys
-from geoseg.sources.osm_elements import Element, ElementId, elements_to_table
+from geoseg.sources.osm_elements import elements_to_table
 from geoseg.sources.osm_file import read_extract
-from geoseg.sources.overpass import Overpass
 
 if TYPE_CHECKING:
     import geopandas as gpd
-
-ENDPOINT = "https://overpass-api.de/api"
-"""The Overpass endpoint that is asked by default."""
 
 ATTRIBUTION = "© OpenStreetMap contributors, ODbL 1.0"
 """What every product with OpenStreetMap data must say."""
@@ -94,9 +91,11 @@ def fetch_osm(aoi: str | Path, recipe: Recipe | str | Path, *, out: str | Path,
         progress(0.1, f"reading {source}")
         table = read_extract(Path(file), keys, area.bounds)
     else:
-        source = endpoint.rstrip("/").removesuffix("/interpreter")
-        table = _download(area, recipe, max_area_km2, source, Path(cache) if cache else None,
-                          part(progress, 0, 0.9))
+        source, tags = server_of(endpoint), wanted_tags(recipe)
+        elements = download(area, tags, endpoint=endpoint, cache=Path(cache) if cache else None,
+                            max_area_km2=max_area_km2, request_km2=_REQUEST_KM2,
+                            progress=part(progress, 0, 0.9))
+        table = elements_to_table(elements, tags, _columns(recipe), source)
     table = _with_class(table, recipe, area)
     if not len(table):
         raise SourceError(source, f"has nothing in {aoi} that the recipe {recipe.name!r} asks for",
@@ -132,23 +131,6 @@ def wanted_tags(recipe: Recipe) -> dict[str, tuple[str, ...] | None]:
                 more = (value,) if isinstance(value, str) else tuple(value)
                 wanted[key] = tuple(dict.fromkeys((*known, *more)))
     return wanted
-
-
-def _download(area: BaseGeometry, recipe: Recipe, max_area_km2: float, endpoint: str,
-              cache: Path | None, progress: Progress) -> gpd.GeoDataFrame:
-    size = area_km2(area)
-    if size > max_area_km2:
-        raise SourceError("area of interest", f"covers {size:,.0f} km², more than the "
-                          f"{max_area_km2:,.0f} km² allowed for a download",
-                          "Use a local extract with --file (such as those of Geofabrik), "
-                          "a smaller area, or a higher --max-area")
-    boxes, tags = request_boxes(area, _REQUEST_KM2), wanted_tags(recipe)
-    _log.info("area of %.1f km²: %d request(s) to %s", size, len(boxes), endpoint)
-    found: dict[ElementId, Element] = {}
-    for place, bounds in enumerate(boxes):
-        step = part(progress, place / len(boxes), (place + 1) / len(boxes))
-        found |= Overpass(endpoint, cache, step).fetch(bounds, tags)
-    return elements_to_table(list(found.values()), tags, _columns(recipe), endpoint)
 
 
 def _with_class(table: gpd.GeoDataFrame, recipe: Recipe, area: BaseGeometry) -> gpd.GeoDataFrame:

@@ -23,7 +23,8 @@ from geoseg.sources.area import read_area
 from geoseg.sources.coast_ends import segments_of
 from geoseg.sources.coast_faces import Coast, faces_of
 from geoseg.sources.coast_lines import CoastShapes, fetch_coast, read_coast
-from geoseg.sources.osm import ATTRIBUTION, ENDPOINT
+from geoseg.sources.download import ENDPOINT
+from geoseg.sources.osm import ATTRIBUTION
 
 if TYPE_CHECKING:
     import geopandas as gpd

@@ -15,9 +15,10 @@ from geoseg.coast.accuracy.direction import direction_scores, penalised_mean
 from geoseg.coast.accuracy.errors import Errors, missed, strayed
 from geoseg.coast.accuracy.layer import LAYER, error_frame, error_style
 from geoseg.coast.accuracy.means import mean_of_dates, mean_of_samples
-from geoseg.coast.accuracy.options import Land, Options
+from geoseg.coast.accuracy.options import Options
 from geoseg.coast.accuracy.pairs import NO_DATE, Pair, Sources, read_sources
 from geoseg.coast.accuracy.scores import CoastlineScores, DateScores
+from geoseg.coast.dated import Side
 from geoseg.errors import SourceError
 from geoseg.geo.output import check_output, write_text
 from geoseg.geo.vector import VECTOR_SUFFIXES, write_layer
@@ -34,7 +35,7 @@ _TRACED = {"confidence", "kind", "is_ring"}
 def measure_coastline(lines: str | Path, reference: str | Path, *, days: int | None = None,
                       within: Sequence[float] = (5, 10, 20), max_distance: float | None = None,
                       penalty: float | None = None, area: str | Path | None = None,
-                      land: Land | None = None, step: float = 1.0, block: float | None = None,
+                      land: Side | None = None, step: float = 1.0, block: float | None = None,
                       date_field: str | None = None, reference_date_field: str | None = None,
                       seed: int = 0, json: str | Path | None = None,
                       out: str | Path | None = None, overwrite: bool = False,

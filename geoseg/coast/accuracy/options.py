@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
 
+from geoseg.coast.dated import Side
 from geoseg.errors import GeosegError
-
-Land = Literal["left", "right"]
-"""Side on which the land lies, seen along a line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +21,7 @@ class Options:
     """Distance beyond which a sample has no counterpart; None for no limit."""
     penalty: float | None
     """What counts where the reference has no line within `max_distance`; None for no such score."""
-    land: Land | None
+    land: Side | None
     """Side of the lines on which the land lies; None if unknown."""
     step: float
     """Largest distance of samples along a line."""

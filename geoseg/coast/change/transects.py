@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyproj
 import shapely
 
-from geoseg.coast.dated import DatedLayer, read_dated
+from geoseg.coast.dated import DatedLayer, Side, read_dated
 from geoseg.errors import GeosegError, SourceError
 from geoseg.geo.ground import reproject
 from geoseg.geo.output import check_output
@@ -21,8 +21,6 @@ from geoseg.progress import Progress, silent, track
 
 if TYPE_CHECKING:
     import geopandas as gpd
-
-Side = Literal["left", "right"]
 
 LAYER = "transects"
 """Layer name in a GeoPackage."""
